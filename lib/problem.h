@@ -1,0 +1,93 @@
+#pragma once
+
+#include "lib/tokens.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringfold {
+
+enum class DType { fp32, bf16, fp16 };
+std::string_view to_string(DType dtype);
+/// Bytes of one element.
+int64_t bytes_of(DType dtype);
+
+/// One sequence of a batch: `cached` earlier tokens (keys and values only) before `query` new ones
+/// (queries, keys and values). Prefill: cached 0. Extend: both. Decode: query 1.
+struct Sequence {
+  int64_t query = 0;
+  int64_t cached = 0;
+  int64_t length() const { return cached + query; }
+  bool operator==(const Sequence&) const = default;
+};
+
+/// query % kv == 0. Query head h reads kv head h / group().
+struct Heads {
+  int64_t query = 1;
+  int64_t kv = 1;
+  int64_t dim = 1;
+  int64_t group() const { return query / kv; }
+  bool operator==(const Heads&) const = default;
+};
+
+/// Which keys a query sees, by position within its own sequence.
+enum class MaskKind { causal, full, window };
+struct Mask {
+  MaskKind kind = MaskKind::causal;
+  int64_t window = 0;  ///< window: query at p sees keys p - window + 1 .. p
+  bool operator==(const Mask&) const = default;
+};
+std::string to_string(const Mask& mask);
+
+/// Where Q, K and V start and O must end.
+/// native: as the strategy likes; tokens: contiguous shards; zigzag: chunks r and 2P-1-r; heads: split by head.
+enum class PlacementKind { native, tokens, zigzag, heads };
+std::string_view to_string(PlacementKind placement);
+
+/// Attention over a packed batch. A plain value: what is computed, never where or how.
+struct Problem {
+  std::vector<Sequence> sequences;
+  Heads heads;
+  Mask mask;
+  DType dtype = DType::fp32;
+  PlacementKind placement = PlacementKind::native;
+  std::optional<double> scale;  ///< softmax scale; default 1 / sqrt(dim)
+
+  double softmax_scale() const;
+  int64_t query_tokens() const;  ///< new tokens of all sequences: rows of Q and O in a file
+  int64_t kv_tokens() const;     ///< cached and new tokens of all sequences: rows of K and V in a file
+  bool operator==(const Problem&) const = default;
+};
+
+/// All new tokens / all tokens of the batch.
+TokenSet query_set(const Problem& problem);
+TokenSet kv_set(const Problem& problem);
+
+/// The kv heads that a range of query heads reads.
+HeadRange kv_heads_of(const Problem& problem, const HeadRange& query_heads);
+
+/// Keys [begin, end) that the query at `position` of `sequence` sees.
+TokenRange visible_keys(const Problem& problem, int64_t sequence, int64_t position);
+
+/// Number of (query token, key token) pairs of queries x keys that the mask lets through.
+/// Exact to 2^62; ranges of different sequences see nothing of each other.
+int64_t visible_pairs(const Mask& mask, const TokenSet& queries, const TokenSet& keys);
+
+/// tp x sp ranks: rank = tp_index * sp + sp_index.
+struct Cluster {
+  int sp = 1;
+  int tp = 1;
+  int ranks() const { return sp * tp; }
+  bool operator==(const Cluster&) const = default;
+};
+
+/// What a strategy plans for: one group of `ranks` neighbours that owns the query heads given.
+struct Group {
+  int ranks = 1;
+  HeadRange query_heads;
+};
+
+}  // namespace ringfold

@@ -1,0 +1,66 @@
+#include "lib/schedule.h"
+
+#include "lib/error.h"
+
+namespace ringfold {
+
+std::string_view to_string(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::q: return "q";
+    case BlockKind::kv: return "kv";
+    case BlockKind::state: return "state";
+    case BlockKind::out: return "out";
+    case BlockKind::lse: return "lse";
+  }
+  RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
+}
+
+int64_t row_elements(BlockKind kind, int64_t dim) {
+  switch (kind) {
+    case BlockKind::q: return dim;
+    case BlockKind::kv: return 2 * dim;
+    case BlockKind::state: return dim + 1;
+    case BlockKind::out: return dim;
+    case BlockKind::lse: return 1;
+  }
+  RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
+}
+
+int64_t bytes_of(const Block& block, int64_t tokens, int64_t heads, int64_t dim) {
+  return tokens * heads * row_elements(block.kind, dim) * bytes_of(block.dtype);
+}
+
+int64_t bytes_of(const Block& block, int64_t dim) {
+  return bytes_of(block, block.tokens.size(), block.heads.size(), dim);
+}
+
+bool is_contiguous(const Block& block, const View& view) {
+  const bool all_tokens = view.tokens == block.tokens;
+  const bool all_heads = view.heads == block.heads;
+  if (block.layout == Layout::heads_outer) {
+    if (all_tokens) return true;
+    // Within one plane of one head a run of rows is contiguous; kv and state have two planes.
+    const bool one_plane = block.kind != BlockKind::kv && block.kind != BlockKind::state;
+    if (!one_plane || view.heads.size() != 1) return false;
+  } else {
+    if (!all_heads) return view.tokens.size() == 1;
+  }
+  const auto ranges = view.tokens.ranges();
+  if (ranges.empty()) return true;
+  const int64_t first = block.tokens.row_of(ranges.front().sequence, ranges.front().begin);
+  const int64_t last = block.tokens.row_of(ranges.back().sequence, ranges.back().end - 1);
+  return last - first + 1 == view.tokens.size();
+}
+
+std::string_view name_of(const Operation& operation) {
+  struct Namer {
+    std::string_view operator()(const Exchange&) const { return "exchange"; }
+    std::string_view operator()(const Attend&) const { return "attend"; }
+    std::string_view operator()(const Merge&) const { return "merge"; }
+    std::string_view operator()(const Copy&) const { return "copy"; }
+    std::string_view operator()(const Finish&) const { return "finish"; }
+  };
+  return std::visit(Namer{}, operation);
+}
+
+}  // namespace ringfold
