@@ -1,0 +1,31 @@
+#pragma once
+
+#include "lib/error.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+/// One rank's end of the control plane: small bytes, liveness, abort. Collective calls are made by all ranks in the
+/// same order; each throws the group's first error once a rank has aborted, or Error(deadline) naming who is missing.
+class Control {
+ public:
+  virtual ~Control() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  virtual void barrier() = 0;
+  /// Rank 0 gets one string a rank, in rank order; the others get nothing.
+  virtual std::vector<std::string> gather(const std::string& mine) = 0;
+  /// All get rank 0's string.
+  virtual std::string broadcast(const std::string& from_rank_0) = 0;
+  /// Sign of life: this rank has got on with its work. Cheap and callable from any of the rank's threads.
+  virtual void tick() = 0;
+  /// What this rank is doing, named in other ranks' errors: the operation's index, -1 outside a program.
+  virtual void enter(int operation) = 0;
+  /// Frees all ranks that wait; the first error of the group is the one everybody reports. Never throws.
+  virtual void abort(const Error& error) noexcept = 0;
+};
+
+}  // namespace ringfold

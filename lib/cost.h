@@ -1,0 +1,27 @@
+#pragma once
+
+#include "lib/schedule.h"
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace ringfold {
+
+/// What a schedule costs, counted from the plan alone. All per rank unless said otherwise.
+struct Cost {
+  std::vector<int64_t> sent_bytes;
+  std::vector<int64_t> received_bytes;
+  std::vector<int64_t> flops;  ///< 4 dim x visible (query, key, query head) triples
+  std::vector<int64_t> attends;
+  std::vector<int64_t> peak_bytes;  ///< inputs, O and all buffers: the arena where assigned, else the most alive at once
+  /// Bytes of the rank's initial rows, each once for every other rank of its group that attends it without holding it.
+  std::vector<int64_t> minimum_sent_bytes;
+  double imbalance = 1.0;  ///< max / mean of flops; 1 if there is no work
+  std::map<std::pair<int, int>, int64_t> link_bytes;  ///< (sender, receiver) -> bytes, non-zero ones only
+};
+
+Cost cost_of(const Schedule& schedule);
+
+}  // namespace ringfold

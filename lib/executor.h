@@ -1,0 +1,46 @@
+#pragma once
+
+#include "lib/control.h"
+#include "lib/kernel.h"
+#include "lib/schedule.h"
+#include "lib/transport.h"
+
+#include <memory>
+#include <vector>
+
+namespace ringfold {
+
+/// A block's memory on this rank.
+struct BoundBlock {
+  const Block* block = nullptr;
+  std::byte* data = nullptr;
+};
+
+/// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues, in
+/// program order, and waits once at the end. The schedule must have buffers assigned and be proved, and must outlive this.
+class Executor {
+ public:
+  Executor(const Schedule& schedule, int rank, Kernel& kernel, Transport& transport, Control& control);
+  ~Executor();
+
+  /// Memory of the blocks, to fill inputs before run() and to read outputs after it (by the plane_tensor functions).
+  BoundBlock bound(BlockId block) const;
+  /// One forward. May be repeated; inputs are kept. Throws Error naming the rank and the operation.
+  void run();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A plane of a block (part) as a kernel sees it: plane 0, or 1 for V and for a state's LSE.
+Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim);
+Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim, const TokenSet& tokens,
+                    const HeadRange& heads);
+
+/// For each operation, the latest operation on the other queue (exchange against compute) that must have ended before it
+/// starts: it made an operand, or it still uses memory that this one fills. -1 if there is none. Queues are in order,
+/// so one index is enough.
+std::vector<int> other_queue_dependencies(const Program& program, int64_t dim);
+
+}  // namespace ringfold

@@ -1,0 +1,128 @@
+#pragma once
+
+#include "lib/device.h"
+#include "lib/problem.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringfold {
+
+/// Consecutive positions of one sequence that lie in consecutive rows of a tensor.
+struct Segment {
+  int64_t sequence = 0;
+  int64_t begin = 0;  ///< positions [begin, end)
+  int64_t end = 0;
+  int64_t row = 0;  ///< row of position `begin`
+};
+
+/// One plane of a block part: element (head h, row r, channel c) stands at data + (h * head_stride +
+/// r * row_stride + c) * bytes_of(dtype), where h counts from heads.begin. LSE planes have one channel.
+/// Does not own memory. Only the rows of the segments may be read or written.
+struct Tensor {
+  std::byte* data = nullptr;
+  DType dtype = DType::fp32;
+  int64_t row_stride = 0;   ///< in elements
+  int64_t head_stride = 0;  ///< in elements
+  HeadRange heads;          ///< global head numbers
+  std::vector<Segment> segments;
+};
+
+struct KvPiece {
+  Tensor k;
+  Tensor v;  ///< same heads and segments as k
+};
+
+/// A state: O fp32 normalised and LSE fp32 natural log; an empty row is (0, -inf).
+struct StateTensor {
+  Tensor o;
+  Tensor lse;  ///< same heads and segments as o
+};
+
+/// q: [tokens, query heads, dim]; each query sees the keys of its own sequence, in any piece, that the mask lets
+/// through by position. Query head h reads kv head h / group. Rows of `state` = rows of q.
+struct AttendTask {
+  Tensor q;
+  std::vector<KvPiece> kv;
+  StateTensor state;
+  bool fold = false;  ///< fold into the state; else overwrite it (rows that see nothing become empty)
+  Mask mask;
+  int64_t dim = 0;
+  int64_t group = 1;  ///< query heads per kv head
+  double scale = 1.0;
+};
+
+/// Writes into `state` the merge of the parts, in their order; rows that no part holds become empty.
+struct MergeTask {
+  std::vector<StateTensor> parts;
+  StateTensor state;
+  int64_t dim = 0;
+};
+
+/// Converts a state to O in `out`'s dtype and a dense LSE.
+struct FinishTask {
+  StateTensor state;
+  Tensor out;
+  Tensor lse;
+  int64_t dim = 0;
+};
+
+/// Copies rows of `from` to the rows of `to` at the same positions and heads; to's dtype = from's dtype.
+struct CopyTask {
+  Tensor from;
+  Tensor to;
+  int64_t channels = 0;
+};
+
+/// What a kernel can do, known before anything runs.
+struct Capabilities {
+  MemoryKind memory = MemoryKind::host;
+  bool folds = true;            ///< AttendTask::fold is done in the kernel
+  bool many_kv_pieces = true;   ///< more than one KvPiece an attend
+  /// Why a problem cannot be run, naming the key at fault; empty if it can.
+  std::function<std::optional<std::string>(const Problem&)> refuses;
+};
+
+/// An attention backend: knows no ranks. Calls enqueue work; NaN outside the segments must not change a bit.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual Capabilities capabilities() const = 0;
+  virtual Device& device() = 0;
+  virtual void attend(Queue& queue, const AttendTask& task) = 0;
+  virtual void merge(Queue& queue, const MergeTask& task) = 0;
+  virtual void finish(Queue& queue, const FinishTask& task) = 0;
+  virtual void copy(Queue& queue, const CopyTask& task) = 0;
+};
+
+struct KernelOptions {
+  int threads = 1;  ///< host threads within a rank
+  std::function<void()> tick;  ///< sign of life, see Queue::tick; may be empty
+};
+
+struct KernelInfo {
+  std::string_view id;
+  std::string_view summary;
+  /// Why it cannot run on this machine, or nothing.
+  std::optional<std::string> (*unavailable)();
+  /// One line for `doctor`: versions, instruction set, fallbacks in use.
+  std::string (*describe)();
+  /// One kernel object a rank. Requires !unavailable().
+  std::unique_ptr<Kernel> (*make)(const KernelOptions&);
+};
+
+std::span<const KernelInfo> kernel_table();
+const KernelInfo* find_kernel(std::string_view id);
+
+}  // namespace ringfold
+
+/// The last line of kernels/<id>.cpp (or of its stub).
+#define RINGFOLD_KERNEL(id, summary, unavailable, describe, make) \
+  extern const ::ringfold::KernelInfo kernel_info_##id;           \
+  const ::ringfold::KernelInfo kernel_info_##id = {#id, summary, unavailable, describe, make};

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "lib/device.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringfold {
+
+class Control;
+
+/// Contiguous memory to send to, or to receive from, a peer. Matched by (sender, receiver, tag) and equal bytes.
+struct Transfer {
+  int peer = 0;
+  uint64_t tag = 0;
+  std::byte* data = nullptr;
+  int64_t bytes = 0;
+};
+
+/// An exchange with its memory resolved; owned by the caller, alive and unchanged until it has completed.
+struct BoundExchange {
+  int operation = 0;  ///< index in the rank's program, for messages
+  std::vector<Transfer> sends;
+  std::vector<Transfer> receives;
+};
+
+/// One rank's end of a transport. Exchanges run one at a time, in the order enqueued. Knows no attention.
+/// Errors carry what was waited for: the operation, the peers, tags.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual std::unique_ptr<Fence> make_fence() = 0;
+  /// Starts the exchange once `after` (may be null) is ready and all earlier exchanges have ended; sets `done` then.
+  /// Does not wait for the exchange. Throws Error(deadline | peer_lost | internal).
+  virtual void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) = 0;
+  /// Blocks until everything enqueued has ended.
+  virtual void synchronize() = 0;
+  virtual bool moves(MemoryKind kind) const = 0;
+};
+
+struct TransportOptions {
+  std::chrono::milliseconds deadline{10000};
+};
+
+/// What all ranks of one process share: makes each rank's control and transport.
+class Fabric {
+ public:
+  virtual ~Fabric() = default;
+  virtual int ranks() const = 0;
+  /// Call once a rank, from any thread; the objects belong to that rank's thread and must not outlive the fabric.
+  virtual std::unique_ptr<Control> make_control(int rank) = 0;
+  virtual std::unique_ptr<Transport> make_transport(int rank, Control& control) = 0;
+};
+
+struct TransportInfo {
+  std::string_view id;
+  std::string_view summary;
+  std::optional<std::string> (*unavailable)();
+  std::string (*describe)();
+  std::unique_ptr<Fabric> (*make)(int ranks, const TransportOptions&);
+};
+
+std::span<const TransportInfo> transport_table();
+const TransportInfo* find_transport(std::string_view id);
+
+}  // namespace ringfold
+
+/// The last line of transports/<id>.cpp (or of its stub).
+#define RINGFOLD_TRANSPORT(id, summary, unavailable, describe, make) \
+  extern const ::ringfold::TransportInfo transport_info_##id;        \
+  const ::ringfold::TransportInfo transport_info_##id = {#id, summary, unavailable, describe, make};
