@@ -1,0 +1,59 @@
+#pragma once
+
+#include "lib/options.h"
+#include "lib/problem.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+/// Where Q, K and V come from: a generator with its seed, or a safetensors file.
+struct Inputs {
+  std::string generate;  ///< gauss | peaked | count | needle; empty: read the file
+  int64_t seed = 0;
+  std::string file;    ///< ready to open (absolute, or relative to the current directory)
+  std::string digest;  ///< SHA-256 of the file's bytes, 64 hex digits
+  bool operator==(const Inputs&) const = default;
+};
+
+struct Measure {
+  int64_t warmup = 0;
+  int64_t repeats = 1;
+  int64_t threads = 1;  ///< within a rank
+  double reference_seconds = 0;
+  double deadline_seconds = 0;
+  bool ideal = false;
+  bool operator==(const Measure&) const = default;
+};
+
+/// One thing to run: an experiment with one strategy, sweep applied, defaults filled in. A plain value.
+struct Case {
+  Problem problem;
+  Cluster cluster;
+  std::string strategy;
+  Options options;  ///< all options of the strategy
+  std::string transport;
+  std::string kernel;
+  Inputs inputs;
+  Measure measure;
+  std::map<std::string, bool> passes;  ///< pass -> is it on; all passes of this build
+
+  /// Why this case must be skipped: something that files may say, but that is not built yet. Empty if all is.
+  /// Whether this machine has the transport and the kernel, and whether they take the problem, is asked elsewhere.
+  std::string unsupported_reason;
+
+  /// The whole case as compact JSON with sorted keys: no name, one strategy, paths as the file says them.
+  /// With a `name` added, it is an experiment with just this case.
+  std::string canonical;
+  std::string id;  ///< first 16 hex digits of SHA-256 of `canonical`
+};
+
+struct Experiment {
+  std::string name;
+  std::vector<Case> cases;  ///< in the order of the sweep, strategies innermost; each id once
+};
+
+}  // namespace ringfold
