@@ -122,7 +122,7 @@ const KernelInfo* find_kernel(std::string_view id);
 
 }  // namespace ringfold
 
-/// The last line of kernels/<id>.cpp (or of its stub).
+/// The last line of kernels/<id>.cpp (or of its stub), at global scope.
 #define RINGFOLD_KERNEL(id, summary, unavailable, describe, make) \
   extern const ::ringfold::KernelInfo kernel_info_##id;           \
   const ::ringfold::KernelInfo kernel_info_##id = {#id, summary, unavailable, describe, make};

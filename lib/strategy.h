@@ -40,7 +40,7 @@ const StrategyInfo* find_strategy(std::string_view id);
 
 }  // namespace ringfold
 
-/// The last line of strategies/<id>.cpp. Class has a constructor from Options and a static
+/// The last line of strategies/<id>.cpp, at global scope. Class has a constructor from Options and a static
 /// std::vector<OptionSpec> options(). The build makes the table from its list of ids.
 #define RINGFOLD_STRATEGY(id, Class, summary)                               \
   extern const ::ringfold::StrategyInfo strategy_info_##id;                 \

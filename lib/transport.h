@@ -71,7 +71,7 @@ const TransportInfo* find_transport(std::string_view id);
 
 }  // namespace ringfold
 
-/// The last line of transports/<id>.cpp (or of its stub).
+/// The last line of transports/<id>.cpp (or of its stub), at global scope.
 #define RINGFOLD_TRANSPORT(id, summary, unavailable, describe, make) \
   extern const ::ringfold::TransportInfo transport_info_##id;        \
   const ::ringfold::TransportInfo transport_info_##id = {#id, summary, unavailable, describe, make};
