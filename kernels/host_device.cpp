@@ -1,0 +1,77 @@
+#include "kernels/host_device.h"
+
+#include "lib/error.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace ringfold {
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+// Work on a host queue has ended before anyone can ask.
+class HostFence : public Fence {
+ public:
+  bool ready() override { return true; }
+  void wait() override {}
+};
+
+class HostQueue : public Queue {
+ public:
+  HostQueue(int threads, std::function<void()> tick) : threads_(threads), tick_(std::move(tick)) {}
+  std::unique_ptr<Fence> make_fence() override { return std::make_unique<HostFence>(); }
+  void record(Fence&) override {}
+  void wait(Fence& fence) override { fence.wait(); }
+  void synchronize() override {}
+  void tick() override {
+    if (tick_) tick_();
+  }
+  int threads() const override { return threads_; }
+
+ private:
+  int threads_;
+  std::function<void()> tick_;
+};
+
+void copy_bytes(std::byte* to, const std::byte* from, int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+}  // namespace
+
+HostDevice::HostDevice(int threads, std::function<void()> tick) : threads_(threads), tick_(std::move(tick)) {
+  RINGFOLD_INVARIANT(threads >= 1, "a host device needs a thread, got {}", threads);
+}
+
+std::shared_ptr<std::byte> HostDevice::allocate(int64_t bytes) {
+  RINGFOLD_INVARIANT(bytes >= 0, "allocation of {} bytes", bytes);
+  // The size must be a multiple of the alignment; rounding up must not wrap round.
+  void* memory = nullptr;
+  if (bytes <= INT64_MAX - kAlignment) {
+    const int64_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+  }
+  RINGFOLD_CHECK(memory != nullptr, ExitCode::unavailable, "host memory: {} bytes could not be allocated", bytes);
+  const int64_t now = account_->now.fetch_add(bytes) + bytes;
+  int64_t peak = account_->peak.load();
+  while (peak < now && !account_->peak.compare_exchange_weak(peak, now)) {
+  }
+  return {static_cast<std::byte*>(memory), [account = account_, bytes](std::byte* freed) {
+            account->now.fetch_sub(bytes);
+            std::free(freed);
+          }};
+}
+
+int64_t HostDevice::allocated_bytes() const { return account_->now.load(); }
+
+int64_t HostDevice::peak_bytes() const { return account_->peak.load(); }
+
+std::unique_ptr<Queue> HostDevice::make_queue() { return std::make_unique<HostQueue>(threads_, tick_); }
+
+void HostDevice::copy_to_device(std::byte* to, const std::byte* from, int64_t bytes) { copy_bytes(to, from, bytes); }
+
+void HostDevice::copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) { copy_bytes(to, from, bytes); }
+
+}  // namespace ringfold

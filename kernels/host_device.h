@@ -1,0 +1,35 @@
+#pragma once
+
+#include "lib/device.h"
+
+#include <atomic>
+#include <functional>
+
+namespace ringfold {
+
+/// Host memory, and queues that run work in the calling thread.
+class HostDevice : public Device {
+ public:
+  /// `threads` may be used by one operation; `tick` may be empty, see Queue::tick.
+  explicit HostDevice(int threads = 1, std::function<void()> tick = {});
+
+  MemoryKind memory_kind() const override { return MemoryKind::host; }
+  /// Zero bytes give a pointer too. Handles may outlive the device.
+  std::shared_ptr<std::byte> allocate(int64_t bytes) override;
+  int64_t allocated_bytes() const override;
+  int64_t peak_bytes() const override;
+  std::unique_ptr<Queue> make_queue() override;
+  void copy_to_device(std::byte* to, const std::byte* from, int64_t bytes) override;
+  void copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) override;
+
+ private:
+  struct Account {
+    std::atomic<int64_t> now{0};
+    std::atomic<int64_t> peak{0};
+  };
+  std::shared_ptr<Account> account_ = std::make_shared<Account>();
+  int threads_;
+  std::function<void()> tick_;
+};
+
+}  // namespace ringfold
