@@ -2,6 +2,9 @@
 
 #include "lib/schedule.h"
 
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace ringfold {
@@ -30,9 +33,10 @@ Placement placement_of(const std::vector<Program>& programs);
 /// twice and nothing that already lies where it is wanted. LSE stays where it is made.
 std::vector<Program> redistribute(const Problem& problem, std::vector<Program> programs, const Placement& placement);
 
+class Strategy;
+
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),
 /// redistributes to problem.placement, numbers ranks tp_index * sp + sp_index. Requires cluster_supports() to be empty.
-class Strategy;
 Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Problem& problem, const Cluster& cluster);
 /// The first group's reason why the strategy cannot plan this, or nothing.
 std::optional<std::string> cluster_supports(const Strategy& strategy, const Problem& problem, const Cluster& cluster);
