@@ -9,7 +9,9 @@
 namespace ringfold {
 
 /// One rank's end of the control plane: small bytes, liveness, abort. Collective calls are made by all ranks in the
-/// same order; each throws the group's first error once a rank has aborted, or Error(deadline) naming who is missing.
+/// same order; each throws Error with the code and text of the group's first error once a rank has aborted,
+/// Error(deadline) naming who is silent, or Error(interrupted). Destroying it means that the rank has left: ranks that
+/// wait for it are freed with Error(peer_lost).
 class Control {
  public:
   virtual ~Control() = default;
@@ -22,8 +24,9 @@ class Control {
   virtual std::string broadcast(const std::string& from_rank_0) = 0;
   /// Sign of life: this rank has got on with its work. Cheap and callable from any of the rank's threads.
   virtual void tick() = 0;
-  /// What this rank is doing, named in other ranks' errors: the operation's index, -1 outside a program.
-  virtual void enter(int operation) = 0;
+  /// What this rank is doing, named in other ranks' errors: the operation's index, -1 outside a program, and a
+  /// string literal that names it. Also a sign of life.
+  virtual void enter(int operation, const char* name) = 0;
   /// Frees all ranks that wait; the first error of the group is the one everybody reports. Never throws.
   virtual void abort(const Error& error) noexcept = 0;
 };

@@ -16,6 +16,15 @@ struct BoundBlock {
   std::byte* data = nullptr;
 };
 
+/// Sees a rank's operations go by on the host, for timelines. On a host queue a compute operation has ended at end().
+class ExecutionObserver {
+ public:
+  virtual ~ExecutionObserver() = default;
+  virtual void begin(int operation) = 0;  ///< its turn has come: it may have to wait for the other queue
+  virtual void start(int operation) = 0;  ///< what it depends on has ended, or has been handed to the device to wait for
+  virtual void end(int operation) = 0;    ///< it has been enqueued
+};
+
 /// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues, in
 /// program order, and waits once at the end. The schedule must have buffers assigned and be proved, and must outlive this.
 class Executor {
@@ -25,8 +34,11 @@ class Executor {
 
   /// Memory of the blocks, to fill inputs before run() and to read outputs after it (by the plane_tensor functions).
   BoundBlock bound(BlockId block) const;
-  /// One forward. May be repeated; inputs are kept. Throws Error naming the rank and the operation.
+  /// One forward. May be repeated; inputs are kept. Throws Error naming the rank and the operation; the transport is
+  /// cancelled then, and this object fit only to be destroyed.
   void run();
+  /// Null (the default) for none; must outlive the runs.
+  void observe(ExecutionObserver* observer);
 
  private:
   struct Impl;

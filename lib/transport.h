@@ -31,16 +31,18 @@ struct BoundExchange {
 };
 
 /// One rank's end of a transport. Exchanges run one at a time, in the order enqueued. Knows no attention.
-/// Errors carry what was waited for: the operation, the peers, tags.
+/// Called from one thread at a time. Errors say who waited for whom, in which operation, with which tag.
 class Transport {
  public:
   virtual ~Transport() = default;
   virtual std::unique_ptr<Fence> make_fence() = 0;
-  /// Starts the exchange once `after` (may be null) is ready and all earlier exchanges have ended; sets `done` then.
-  /// Does not wait for the exchange. Throws Error(deadline | peer_lost | internal).
+  /// Starts the exchange once `after` (may be null) is ready and all earlier exchanges have ended; `done`, made by this
+  /// transport, is ready once it has ended. Does not wait for peers. Throws Error(deadline | peer_lost | internal).
   virtual void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) = 0;
   /// Blocks until everything enqueued has ended.
   virtual void synchronize() = 0;
+  /// After an error: gives up what has not ended. Nobody touches this rank's memory or fences once it has returned.
+  virtual void cancel() noexcept = 0;
   virtual bool moves(MemoryKind kind) const = 0;
 };
 

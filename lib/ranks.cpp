@@ -1,0 +1,78 @@
+#include "lib/ranks.h"
+
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace ringfold {
+
+namespace {
+
+Error as_error(int rank, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    return {ExitCode::internal, fmt::format("rank {}: {}", rank, error.what())};
+  } catch (...) {
+    return {ExitCode::internal, fmt::format("rank {}: unknown exception", rank)};
+  }
+}
+
+/// Keeps the first of several threads' exceptions.
+class FirstError {
+ public:
+  void offer(std::exception_ptr thrown) {
+    const std::lock_guard lock(mutex_);
+    if (!first_) first_ = std::move(thrown);
+  }
+  void rethrow() {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr first_;
+};
+
+void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>& body, FirstError& first) {
+  std::unique_ptr<Control> control;
+  std::unique_ptr<Transport> transport;
+  try {
+    control = fabric.make_control(rank);
+    transport = fabric.make_transport(rank, *control);
+    RankContext context{rank, fabric.ranks(), *control, *transport};
+    body(context);
+  } catch (...) {
+    // Kept before the others are freed, so that none of them can be first.
+    first.offer(std::current_exception());
+    if (control) control->abort(as_error(rank, std::current_exception()));
+  }
+}
+
+}  // namespace
+
+void run_ranks(Fabric& fabric, const std::function<void(RankContext&)>& body) {
+  FirstError first;
+  {
+    std::vector<std::jthread> threads;
+    threads.reserve(static_cast<size_t>(fabric.ranks()));
+    for (int rank = 0; rank < fabric.ranks(); ++rank) {
+      try {
+        threads.emplace_back([&fabric, rank, &body, &first] { run_rank(fabric, rank, body, first); });
+      } catch (const std::system_error& error) {
+        // Ranks that have been started must not wait for one that never comes.
+        const Error failed(ExitCode::unavailable, fmt::format("rank {}: no thread for it: {}", rank, error.what()));
+        first.offer(std::make_exception_ptr(failed));
+        fabric.make_control(rank)->abort(failed);
+        break;
+      }
+    }
+  }
+  first.rethrow();
+}
+
+}  // namespace ringfold
