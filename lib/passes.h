@@ -2,10 +2,14 @@
 
 #include "lib/schedule.h"
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace ringfold {
+
+/// Offsets of blocks in an arena are multiples of this.
+inline constexpr int64_t kBufferAlignment = 64;
 
 /// A pure function that keeps a schedule's meaning; its output is checked again.
 struct Pass {
