@@ -90,4 +90,5 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
 
 }  // namespace ringfold
 
-RINGFOLD_TRANSPORT(in_process, "ranks are threads; every transfer is a rendezvous", ringfold::unavailable, ringfold::describe, ringfold::make)
+RINGFOLD_TRANSPORT(in_process, "ranks are threads, every transfer is a rendezvous", ringfold::unavailable,
+                   ringfold::describe, ringfold::make)
