@@ -1,0 +1,147 @@
+#include "lib/compare.h"
+
+#include "lib/error.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ringfold {
+
+namespace {
+
+constexpr int64_t kGroupRows = 64;
+constexpr size_t kMostBroken = 4;
+
+std::string where(const QueryRow& row, int32_t rank) {
+  return fmt::format("sequence {}, position {}, head {} (rank {})", row.sequence, row.position, row.head, rank);
+}
+
+void keep_worst(WorstRow& worst, double error, double bound, const QueryRow& row, int32_t rank) {
+  worst.merge({std::isnan(error) ? std::numeric_limits<double>::infinity() : error, bound, row, rank});
+}
+
+}  // namespace
+
+RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output, const Accumulation& how) {
+  if (sums.keys == 0) return {};
+  constexpr double eps = 0x1p-24;
+  const auto n = static_cast<double>(sums.keys);
+  const auto d = static_cast<double>(dim);
+  const double merges = std::sqrt(std::clamp(static_cast<double>(how.partials), 1.0, n) - 1);
+  const double m = how.keys_per_call > 0 ? std::min(static_cast<double>(how.keys_per_call), n) : n;
+  const size_t merged = merges > 0 ? 1 : 0;
+  const double lse = std::abs(sums.lse);
+  const double dust = sums.dust[merged];
+
+  RowBounds bounds;
+  bounds.lse = eps * (4 + (4 + merges) * lse + (8 + d / 16) * (sums.t + sums.h) + std::sqrt(d) * sums.a +
+                      std::sqrt(m) / 5) + dust;
+  bounds.out = eps * ((8 + 2 * std::sqrt(m)) * sums.o + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
+               sums.dust_v[merged] + dust * sums.o;
+  if (input == DType::fp32) return bounds;
+  const double u = input == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  const double g = output == DType::fp32 ? u * sums.w : u * std::hypot(sums.w, sums.o);
+  bounds.out += 1.5 * g + eps * (m / 4) * sums.o;
+  if (input == DType::fp16) bounds.out += sums.f;
+  if (output == DType::fp16) bounds.out += 0x1p-25 * std::sqrt(d);
+  bounds.sigma = std::hypot(g / 2, eps * (m / 16) * sums.o);
+  return bounds;
+}
+
+double WorstRow::ratio() const {
+  if (error == 0) return 0;
+  return bound > 0 ? error / bound : std::numeric_limits<double>::infinity();
+}
+
+void WorstRow::merge(const WorstRow& other) {
+  if (other.rank < 0) return;
+  const double mine = ratio();
+  const double others = other.ratio();
+  if (rank < 0 || others > mine || (others == mine && other.row < row)) *this = other;
+}
+
+void Figures::add_broken(std::string message) {
+  if (broken.size() < kMostBroken) broken.push_back(std::move(message));
+}
+
+void Figures::merge(const Figures& other) {
+  output.merge(other.output);
+  lse.merge(other.lse);
+  row_heads_checked += other.row_heads_checked;
+  for (const std::string& message : other.broken) add_broken(message);
+  for (const auto& [key, group] : other.groups) {
+    groups[key].squares += group.squares;
+    groups[key].rows += group.rows;
+  }
+}
+
+void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
+                 const float* out, float lse, int64_t group, Figures& figures) {
+  ++figures.row_heads_checked;
+  if (reference.sums.keys == 0) {
+    const bool zero = std::all_of(out, out + reference.out.size(), [](float value) { return value == 0; });
+    if (!zero) figures.add_broken(fmt::format("output of {} sees no key and must be 0", where(row, rank)));
+    if (lse != -std::numeric_limits<float>::infinity()) {
+      figures.add_broken(fmt::format("lse of {} sees no key and must be -inf, not {}", where(row, rank), lse));
+    }
+    return;
+  }
+  double squares = 0;
+  for (size_t c = 0; c < reference.out.size(); ++c) {
+    const double difference = static_cast<double>(out[c]) - reference.out[c];
+    squares += difference * difference;
+  }
+  keep_worst(figures.output, std::sqrt(squares), bounds.out, row, rank);
+  keep_worst(figures.lse, std::abs(static_cast<double>(lse) - reference.sums.lse), bounds.lse, row, rank);
+  if (group < 0 || bounds.sigma == 0) return;
+  RmsGroup& sum = figures.groups[{row.head, group}];
+  sum.squares += squares / (bounds.sigma * bounds.sigma);
+  ++sum.rows;
+}
+
+namespace {
+
+std::string failure_of_group(const RmsGroup& group, std::string_view name) {
+  const double rms = std::sqrt(group.squares / static_cast<double>(group.rows));
+  if (group.rows < kGroupRows || rms <= 1) return {};
+  return fmt::format("output of {}: rms error of {} rows is {:.3g} of what the dtype allows", name, group.rows, rms);
+}
+
+/// Each group of enough rows for itself; what is left of a head together; what is left of all heads together.
+std::string failure_of_groups(const Figures& figures) {
+  std::map<int64_t, RmsGroup> heads;
+  RmsGroup rest;
+  const auto pool = [](RmsGroup& into, const RmsGroup& from) {
+    into.squares += from.squares;
+    into.rows += from.rows;
+  };
+  for (const auto& [key, group] : figures.groups) {
+    const std::string name = fmt::format("head {}, block {} of checked rows", key.first, key.second);
+    if (std::string failure = failure_of_group(group, name); !failure.empty()) return failure;
+    if (group.rows < kGroupRows) pool(heads[key.first], group);
+  }
+  for (const auto& [head, group] : heads) {
+    std::string failure = failure_of_group(group, fmt::format("head {}", head));
+    if (!failure.empty()) return failure;
+    if (group.rows < kGroupRows) pool(rest, group);
+  }
+  return failure_of_group(rest, "heads with few rows");
+}
+
+std::string failure_of_row(const WorstRow& worst, std::string_view what) {
+  if (worst.rank < 0 || worst.passed()) return {};
+  return fmt::format("{} of {} is off by {:.3g}, bound {:.3g}", what, where(worst.row, worst.rank), worst.error,
+                     worst.bound);
+}
+
+}  // namespace
+
+std::string failure_of(const Figures& figures) {
+  if (!figures.broken.empty()) return figures.broken.front();
+  std::string failure = failure_of_row(figures.output, "output");
+  if (failure.empty()) failure = failure_of_row(figures.lse, "lse");
+  if (failure.empty()) failure = failure_of_groups(figures);
+  return failure;
+}
+
+}  // namespace ringfold

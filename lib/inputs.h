@@ -1,0 +1,80 @@
+#pragma once
+
+#include "lib/input_formula.h"
+#include "lib/problem.h"
+#include "lib/reference_row.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace ringfold {
+
+std::string_view to_string(InputKind kind);
+
+/// Q, K and V of a problem, by global position: whoever asks for a row gets the same bits.
+/// Immutable, so that all ranks may read it at once.
+class InputSource {
+ public:
+  explicit InputSource(const Problem& problem) : problem_(problem) {}
+  virtual ~InputSource() = default;
+  const Problem& problem() const { return problem_; }
+
+  /// Rows of one head (query head for q, kv head for k and v) into out[token][dim]. Every value is one of the
+  /// problem's dtype. q: new tokens only (positions cached .. length - 1).
+  virtual void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const = 0;
+  /// How the values were generated, if they were.
+  virtual std::optional<InputKind> kind() const { return std::nullopt; }
+  /// The row's answer where it is known without attending, in O(dim) time; false where it is not.
+  virtual bool known_answer(const QueryRow& row, ReferenceRow& answer) const;
+
+ private:
+  Problem problem_;
+};
+
+/// Inputs made by the formulas of input_formula.h, rounded to the problem's dtype.
+class GeneratedInputs final : public InputSource {
+ public:
+  /// The problem must have at least one head and dimension. needle and peaked need a positive scale.
+  GeneratedInputs(const Problem& problem, InputKind kind, uint64_t seed);
+
+  void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
+  std::optional<InputKind> kind() const override { return recipe_.kind; }
+  /// count: always. needle: where every position has a code of its own (dim >= bits of the last position).
+  bool known_answer(const QueryRow& row, ReferenceRow& answer) const override;
+
+  const InputRecipe& recipe() const { return recipe_; }
+  InputRow row(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const;
+
+ private:
+  InputRecipe recipe_;
+  uint64_t seed_;
+};
+
+/// Inputs given as arrays: q [query tokens, query heads, dim], k and v [all tokens, kv heads, dim], sequences
+/// concatenated in order (as in an input file), in fp32; they are rounded to the problem's dtype.
+class StoredInputs final : public InputSource {
+ public:
+  /// Throws Error(configuration) if an array's size is not the problem's.
+  StoredInputs(const Problem& problem, std::vector<float> q, std::vector<float> k, std::vector<float> v);
+  void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
+
+ private:
+  std::vector<float> tensors_[3];
+  std::vector<int64_t> first_query_;  // rows before each sequence
+  std::vector<int64_t> first_key_;
+};
+
+/// Where element (token, head, channel) of a plane stands, in elements of its dtype: rows in ascending
+/// (sequence, position) order, channels next to each other.
+struct RowStrides {
+  int64_t token = 0;
+  int64_t head = 0;
+};
+
+/// Writes the rows of `tokens` x `heads` (query heads for q, else kv heads) at `out`, in the problem's dtype.
+void write_rows(const InputSource& inputs, InputTensor tensor, const TokenSet& tokens, const HeadRange& heads,
+                void* out, const RowStrides& strides);
+
+}  // namespace ringfold

@@ -1,0 +1,159 @@
+#include "lib/judge.h"
+
+#include "lib/dtype.h"
+#include "lib/error.h"
+#include "lib/random_bits.h"
+#include "lib/reference.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ringfold {
+
+namespace {
+
+/// Multiply-adds that the reference does in a second: a round number on the low side for one core. Not measured,
+/// so that every process and every run checks the same rows.
+constexpr double kNominalRate = 1e9;
+constexpr int64_t kBlockTokens = 256;  // checked tokens in a group of the rms rule
+
+double work_of(const Problem& problem, const TokenSet& tokens) {
+  const auto pairs = static_cast<double>(visible_pairs(problem.mask, tokens, kv_set(problem)));
+  return 2 * pairs * static_cast<double>(problem.heads.query * problem.heads.dim);
+}
+
+/// Tokens drawn by the hash of where they stand, each with probability `share`.
+TokenSet sample(const Problem& problem, double share) {
+  std::vector<TokenRange> drawn;
+  const TokenSet queries = query_set(problem);
+  for (const TokenRange& range : queries.ranges()) {
+    const uint64_t key = element_bits(mix_bits(static_cast<uint64_t>(range.end)), range.sequence);
+    for (int64_t position = range.begin; position < range.end; ++position) {
+      const double uniform = static_cast<double>(element_bits(key, position) >> 11) * 0x1p-53;
+      if (uniform < share) drawn.push_back({range.sequence, position, position + 1});
+    }
+  }
+  return TokenSet(std::move(drawn));
+}
+
+bool all_finite(const float* values, int64_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+Judge::Judge(const InputSource& inputs, double reference_seconds, const TokenSet& edges) : inputs_(inputs) {
+  const Problem& problem = inputs.problem();
+  checked_ = query_set(problem);
+  rows_.resize(static_cast<size_t>(problem.heads.query));
+  const TokenSet all = checked_;
+  if (all.empty()) return;
+  ReferenceRow answer;
+  const TokenRange& last = all.ranges().back();
+  if (inputs.known_answer({last.sequence, last.end - 1, 0}, answer)) return;
+  const double budget = reference_seconds * kNominalRate;
+  const double work = work_of(problem, all);
+  if (work > budget) checked_ = unite(sample(problem, budget / work), intersect(edges, all));
+  planned_seconds_ = work_of(problem, checked_) / kNominalRate;
+}
+
+void Judge::prepare(const TokenSet& tokens, const HeadRange& heads) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const TokenSet wanted = intersect(tokens, checked_);
+  const int64_t group = inputs_.problem().heads.group();
+  for (int64_t head = heads.begin; head < heads.end; ++head) {
+    rows_[static_cast<size_t>(head)].resize(static_cast<size_t>(checked_.size()));
+  }
+  int64_t sequence = -1;
+  for (const TokenRange& range : wanted.ranges()) {
+    if (range.sequence == sequence) continue;
+    sequence = range.sequence;
+    const int64_t length = inputs_.problem().sequences[static_cast<size_t>(sequence)].length();
+    const TokenSet rows = intersect(wanted, TokenSet::range(sequence, 0, length));
+    for (int64_t begin = heads.begin; begin < heads.end;) {
+      const int64_t end = std::min(heads.end, (begin / group + 1) * group);
+      prepare_head(rows, sequence, {begin, end});
+      begin = end;
+    }
+  }
+}
+
+void Judge::prepare_head(const TokenSet& tokens, int64_t sequence, const HeadRange& heads) {
+  std::unique_ptr<HeadReference> reference;  // made when the first row needs it
+  for (const TokenRange& range : tokens.ranges()) {
+    for (int64_t position = range.begin; position < range.end; ++position) {
+      const auto index = static_cast<size_t>(checked_.row_of(sequence, position));
+      for (int64_t head = heads.begin; head < heads.end; ++head) {
+        ReferenceRow& row = rows_[static_cast<size_t>(head)][index];
+        if (!row.out.empty()) continue;
+        const QueryRow where{sequence, position, head};
+        ReferenceRow known;
+        if (inputs_.known_answer(where, known)) continue;  // cheaper made again than stored
+        if (!reference) {
+          const int64_t kv_head = head / inputs_.problem().heads.group();
+          reference = std::make_unique<HeadReference>(inputs_, sequence, kv_head);
+        }
+        reference->attend(where, row);
+      }
+    }
+  }
+}
+
+const ReferenceRow& Judge::reference(const QueryRow& row, ReferenceRow& scratch) const {
+  if (inputs_.known_answer(row, scratch)) return scratch;
+  const auto& rows = rows_[static_cast<size_t>(row.head)];
+  const auto index = static_cast<size_t>(checked_.row_of(row.sequence, row.position));
+  RINGFOLD_INVARIANT(index < rows.size() && !rows[index].out.empty(),
+                     "sequence {}, position {}, head {} is judged but was not prepared", row.sequence, row.position,
+                     row.head);
+  return rows[index];
+}
+
+Figures Judge::judge(const OutputRows& rows, const Accumulation& how, int rank) const {
+  const Problem& problem = inputs_.problem();
+  const int64_t dim = problem.heads.dim;
+  const bool by_group = problem.dtype != DType::fp32 && inputs_.kind() == InputKind::gauss;
+  Figures figures;
+  ReferenceRow scratch;
+  std::vector<float> out(static_cast<size_t>(dim));
+  for (int64_t head = rows.heads.begin; head < rows.heads.end; ++head) {
+    int64_t index = 0;
+    for (const TokenRange& range : rows.tokens.ranges()) {
+      for (int64_t position = range.begin; position < range.end; ++position, ++index) {
+        const QueryRow row{range.sequence, position, head};
+        const int64_t local = head - rows.heads.begin;
+        const int64_t offset = local * rows.out_head_stride + index * rows.out_token_stride;
+        load_floats(rows.dtype, static_cast<const std::byte*>(rows.out) + offset * bytes_of(rows.dtype), dim,
+                    out.data());
+        const float lse = rows.lse[local * rows.lse_head_stride + index * rows.lse_token_stride];
+        const bool sees = visible_keys(problem, row.sequence, position).size() > 0;
+        if (!all_finite(out.data(), dim) || (sees && !std::isfinite(lse))) {
+          figures.add_broken(fmt::format("{} of sequence {}, position {}, head {} (rank {}) is not finite",
+                                         std::isfinite(lse) || !sees ? "output" : "lse", row.sequence, position, head,
+                                         rank));
+        }
+        const int64_t place = checked_.row_of(row.sequence, position);
+        if (checked_.row_of(row.sequence, position + 1) == place) continue;
+        const ReferenceRow& expected = reference(row, scratch);
+        const RowBounds bounds = row_bounds(expected.sums, dim, problem.dtype, rows.dtype, how);
+        compare_row(expected, bounds, row, rank, out.data(), lse, by_group ? place / kBlockTokens : -1, figures);
+      }
+    }
+  }
+  return figures;
+}
+
+std::string Judge::failure_of(const Figures& figures) const {
+  std::string failure = ringfold::failure_of(figures);
+  const int64_t expected = checked_.size() * inputs_.problem().heads.query;
+  if (failure.empty() && figures.row_heads_checked != expected) {
+    failure = fmt::format("{} rows were compared, but {} are to be checked", figures.row_heads_checked, expected);
+  }
+  return failure;
+}
+
+int64_t Judge::rows_checked(const Figures& figures) const {
+  return figures.row_heads_checked / inputs_.problem().heads.query;
+}
+
+}  // namespace ringfold
