@@ -2,6 +2,7 @@
 
 #include "lib/error.h"
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ class ConfigurationError : public Error {
   std::vector<Diagnostic> diagnostics_;
 };
 
-/// Collects errors, each once, in the order of their marks when thrown.
+/// Collects errors, each once, in the order of their marks.
 class Diagnostics {
  public:
   /// So many are kept and printed; the rest is counted.
@@ -46,13 +47,17 @@ class Diagnostics {
   void throw_if_any(std::string_view file) const;
 
  private:
-  std::vector<Diagnostic> all_;
+  std::set<Diagnostic> all_;
 };
 
 /// The text in single quotes, fit for one line of a message: control characters escaped, long texts cut.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
-/// ", did you mean 'x'?" for the nearest of `names`, if one is near; else nothing.
+/// (fmt::join makes GCC 12 warn of overflows that are not there.)
+std::string join(const std::vector<std::string>& words, std::string_view separator);
+
+/// "did you mean 'x'? " or, if it is not near, "nearest is 'x'; ", for the nearest of `names`; nothing if text or names
+/// are empty. Stands before what is allowed.
 std::string suggestion(std::string_view text, const std::vector<std::string>& names);
 
 }  // namespace ringfold

@@ -1,0 +1,106 @@
+#include "experiments/make_case.h"
+
+#include "experiments/sha256.h"
+#include "experiments/spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace ringfold {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kIdDigits = 16;
+
+/// The value of `words` that has this text.
+template <typename Value>
+Value value_named(const std::string& text, std::initializer_list<Value> values) {
+  for (const Value value : values) {
+    if (to_string(value) == text) return value;
+  }
+  RINGFOLD_INVARIANT(false, "the table allows '{}'", text);
+}
+
+Mask mask_of(const json& mask) {
+  if (mask.is_object()) return {MaskKind::window, mask.at("window").get<int64_t>()};
+  return {mask == "full" ? MaskKind::full : MaskKind::causal, 0};
+}
+
+Problem problem_of(const json& values) {
+  Problem problem;
+  for (const json& sequence : values.at("sequences")) {
+    problem.sequences.push_back({sequence.at("query").get<int64_t>(), sequence.at("cached").get<int64_t>()});
+  }
+  const json& heads = values.at("heads");
+  problem.heads = {heads.at("query").get<int64_t>(), heads.at("kv").get<int64_t>(), heads.at("dim").get<int64_t>()};
+  problem.mask = mask_of(values.at("mask"));
+  problem.dtype = value_named(values.at("dtype").get<std::string>(), {DType::fp32, DType::bf16, DType::fp16});
+  problem.placement = value_named(values.at("placement").get<std::string>(), {PlacementKind::native, PlacementKind::tokens,
+                                                                              PlacementKind::zigzag, PlacementKind::heads});
+  problem.scale = values.at("scale").get<double>();
+  return problem;
+}
+
+Measure measure_of(const json& values) {
+  return {values.at("warmup").get<int64_t>(),           values.at("repeats").get<int64_t>(),
+          values.at("threads").get<int64_t>(),          values.at("reference_seconds").get<double>(),
+          values.at("deadline_seconds").get<double>(), values.at("ideal").get<bool>()};
+}
+
+void add_reason(std::string& reasons, std::string_view reason) {
+  if (reason.empty()) return;
+  if (!reasons.empty()) reasons += "; ";
+  reasons += reason;
+}
+
+/// Why keys that the case sets cannot be honoured yet.
+std::string unbuilt_keys(const json& values) {
+  std::string reasons;
+  for (const KeySpec& key : key_table()) {
+    if (key.unbuilt.empty()) continue;
+    std::string pointer = "/" + std::string(key.path);
+    for (char& c : pointer) c = c == '.' ? '/' : c;
+    const json::json_pointer place(pointer);
+    if (!values.contains(place)) continue;
+    const json& value = values.at(place);
+    const bool is_default = !key.default_text.empty() && value.dump() == key.default_text;
+    if (!is_default) add_reason(reasons, fmt::format("{} ({})", key.unbuilt, key.path));
+  }
+  return reasons;
+}
+
+}  // namespace
+
+Case make_case(json values, const std::string& input_path, const Vocabulary& words) {
+  Case c;
+  values.erase("name");
+  json& problem = values.at("problem");
+  if (!problem.contains("scale")) {
+    problem["scale"] = 1.0 / std::sqrt(problem.at("heads").at("dim").get<double>());
+  }
+  c.problem = problem_of(problem);
+  c.cluster = {values.at("cluster").at("sp").get<int>(), values.at("cluster").at("tp").get<int>()};
+  json& strategy = values.at("strategies").at(0);
+  c.strategy = strategy.begin().key();
+  c.options = strategy.begin().value().get<Options>();
+  if (c.options.empty()) strategy = c.strategy;
+  c.transport = values.at("transport").get<std::string>();
+  c.kernel = values.at("kernel").get<std::string>();
+  const json& inputs = values.at("inputs");
+  c.inputs = {inputs.value("generate", ""), inputs.value("seed", int64_t{0}), input_path, inputs.value("digest", "")};
+  c.measure = measure_of(values.at("measure"));
+  for (const auto& [pass, state] : values.at("passes").items()) c.passes[pass] = state == "auto";
+
+  add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);
+  add_reason(c.unsupported_reason, find_name(words.transports, c.transport)->unbuilt);
+  add_reason(c.unsupported_reason, find_name(words.kernels, c.kernel)->unbuilt);
+  add_reason(c.unsupported_reason, unbuilt_keys(values));
+  c.canonical = values.dump();
+  c.id = sha256_hex(c.canonical).substr(0, kIdDigits);
+  return c;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "experiments/vocabulary.h"
+#include "experiments/yaml_tree.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringfold {
+
+/// What a key of an experiment file takes. `word`: one of KeySpec::words, or a map if the key has keys under it.
+enum class KeyType { map, list, integer, number, boolean, word, text, strategies, transport, kernel, passes, sweep };
+
+/// One key of the file. The table of these validates files, fills in defaults, and makes the JSON Schema and the docs.
+struct KeySpec {
+  std::string_view path{};  ///< dotted; "[]" stands for an index
+  KeyType type = KeyType::map;
+  bool is_required = false;       ///< within the map around it
+  std::string_view default_text{};  ///< as YAML; empty: absent unless given
+  int64_t min = 0;                ///< integer: inclusive
+  int64_t max = 0;
+  double low = 0;  ///< number: inclusive if low_is_allowed
+  double high = 0;
+  bool low_is_allowed = false;
+  std::vector<std::string> words{};
+  std::string_view unbuilt{};  ///< why a value other than the default makes the case skipped
+  std::string_view help{};
+};
+
+const std::vector<KeySpec>& key_table();
+/// Null if the table has no such path.
+const KeySpec* find_key(std::string_view path);
+/// The keys directly under a path ("" for the top level), in table order.
+std::vector<const KeySpec*> keys_under(std::string_view path);
+
+/// "an integer from 1 to 8" and the like: what messages say is allowed.
+std::string allowed_text(const KeySpec& key);
+
+/// Checks a tree against the table: unknown keys, types, ranges, missing keys. Returns the case as JSON with defaults
+/// filled in (values that failed are absent), `strategies` still a list, numbers in their canonical form.
+nlohmann::json validate_tree(const YamlNode& root, const Vocabulary& words, Diagnostics& diagnostics);
+
+/// The JSON Schema (draft 2020-12) of experiment files.
+nlohmann::json json_schema(const Vocabulary& words);
+
+/// Integers of experiment files: decimal, no leading zero, an optional suffix K, M, G, T (powers of 1000) or Ki, Mi, Gi,
+/// Ti (powers of 1024). Returns why not, or an empty text and the value.
+std::string parse_integer(std::string_view text, int64_t& value);
+std::string parse_number(std::string_view text, double& value);
+
+}  // namespace ringfold

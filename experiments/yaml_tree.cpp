@@ -1,0 +1,195 @@
+#include "experiments/yaml_tree.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <optional>
+#include <sstream>
+#include <unordered_map>
+
+namespace ringfold {
+
+namespace {
+
+/// Leaves yaml-cpp's parser from inside an event.
+struct StopParsing {};
+
+struct OpenNode {
+  YamlNode node;
+  bool has_key = false;
+  bool key_is_usable = false;
+  std::string key;
+  Mark key_mark;
+  std::unordered_map<std::string, int> key_lines;
+};
+
+/// Builds the tree from yaml-cpp's events; yaml-cpp's own nodes would lose duplicate keys and places.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(const Mark& origin, Diagnostics& diagnostics) : origin_(origin), diagnostics_(diagnostics) {}
+
+  YamlNode take_root() { return root_ ? std::move(*root_) : YamlNode{.mark = origin_}; }
+
+  Mark mark_of(const YAML::Mark& mark) const {
+    if (mark.is_null()) return origin_;
+    const int column = mark.line == 0 ? origin_.column + mark.column : mark.column + 1;
+    return {origin_.override_number, origin_.line + mark.line, column};
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1) {
+      stop(mark, "text that does not belong to what stands before it; a file holds one document, and its entries start in the same column");
+    }
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_extras(mark, "", anchor);
+    attach({.kind = YamlNode::Kind::null, .mark = begin(mark)});
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    diagnostics_.add(mark_of(mark), "aliases ('*name') are not allowed; write the value out");
+    attach({.kind = YamlNode::Kind::null, .mark = begin(mark)});
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    refuse_extras(mark, tag, anchor);
+    const auto is_control = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F; };
+    if (std::any_of(value.begin(), value.end(), is_control)) {
+      diagnostics_.add(mark_of(mark), fmt::format("control character in {}", in_quotes(value)));
+    }
+    attach({.kind = YamlNode::Kind::scalar, .mark = begin(mark), .text = value, .is_quoted = tag != "?"});
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::list, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::map, mark, tag, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  [[noreturn]] void stop(const YAML::Mark& mark, std::string message) {
+    diagnostics_.add(mark_of(mark), std::move(message));
+    throw StopParsing();
+  }
+
+  Mark begin(const YAML::Mark& mark) {
+    if (++nodes_ > kYamlMaxNodes) stop(mark, fmt::format("more than {} values", kYamlMaxNodes));
+    return mark_of(mark);
+  }
+
+  void refuse_extras(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    if (anchor != 0) diagnostics_.add(mark_of(mark), "anchors ('&name') are not allowed; write the value out where it is used");
+    // yaml-cpp calls a plain scalar "?" and one in quotes "!".
+    if (!tag.empty() && tag != "?" && tag != "!") {
+      diagnostics_.add(mark_of(mark), fmt::format("tags are not allowed, got {}", in_quotes(tag)));
+    }
+  }
+
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    refuse_extras(mark, tag, anchor);
+    if (open_.size() >= static_cast<size_t>(kYamlMaxDepth)) {
+      stop(mark, fmt::format("lists and maps nested more than {} deep", kYamlMaxDepth));
+    }
+    open_.emplace_back();
+    open_.back().node = {.kind = kind, .mark = begin(mark)};
+  }
+
+  void close() {
+    YamlNode node = std::move(open_.back().node);
+    open_.pop_back();
+    attach(std::move(node));
+  }
+
+  void attach(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    OpenNode& parent = open_.back();
+    if (parent.node.kind == YamlNode::Kind::list) {
+      parent.node.items.push_back(std::move(node));
+    } else if (!parent.has_key) {
+      take_key(parent, std::move(node));
+    } else {
+      parent.has_key = false;
+      // yaml-cpp marks an absent value with whatever comes next, often lines below.
+      if (node.kind == YamlNode::Kind::null) node.mark = parent.key_mark;
+      if (parent.key_is_usable) parent.node.entries.push_back({std::move(parent.key), parent.key_mark, std::move(node)});
+    }
+  }
+
+  void take_key(OpenNode& parent, YamlNode node) {
+    parent.has_key = true;
+    parent.key_is_usable = false;
+    parent.key_mark = node.mark;
+    if (node.kind != YamlNode::Kind::scalar) {
+      diagnostics_.add(node.mark, "a key must be a plain word");
+      return;
+    }
+    const auto [first, is_new] = parent.key_lines.emplace(node.text, node.mark.line);
+    if (!is_new) {
+      diagnostics_.add(node.mark, fmt::format("duplicate key {}, first in line {}", in_quotes(node.text), first->second));
+      return;
+    }
+    parent.key_is_usable = true;
+    parent.key = std::move(node.text);
+  }
+
+  Mark origin_;
+  Diagnostics& diagnostics_;
+  std::vector<OpenNode> open_;
+  std::optional<YamlNode> root_;
+  size_t nodes_ = 0;
+  int documents_ = 0;
+};
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &found->value;
+}
+
+YamlEntry* YamlNode::find_entry(std::string_view key) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+void YamlNode::erase(std::string_view key) {
+  std::erase_if(entries, [&](const YamlEntry& entry) { return entry.key == key; });
+}
+
+size_t count_nodes(const YamlNode& node) {
+  size_t nodes = 1;
+  for (const YamlNode& item : node.items) nodes += count_nodes(item);
+  for (const YamlEntry& entry : node.entries) nodes += count_nodes(entry.value);
+  return nodes;
+}
+
+YamlNode parse_yaml(std::string_view text, std::string_view file, const Mark& origin) {
+  Diagnostics diagnostics;
+  check_yaml_bytes(text, origin, diagnostics);
+  diagnostics.throw_if_any(file);
+
+  TreeBuilder builder(origin, diagnostics);
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    // The second call finds what yaml-cpp left unread: further documents, or text it would drop silently.
+    if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
+  } catch (const StopParsing&) {
+  } catch (const YAML::Exception& error) {
+    diagnostics.add(builder.mark_of(error.mark), fmt::format("not YAML: {}", error.msg));
+  }
+  diagnostics.throw_if_any(file);
+  return builder.take_root();
+}
+
+}  // namespace ringfold
