@@ -9,6 +9,8 @@
 
 namespace ringfold {
 
+class Strategy;
+
 /// Part of Q, KV or O: tokens x heads (kv heads for KV).
 struct Piece {
   TokenSet tokens;
@@ -24,16 +26,19 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
-/// A named placement; throws Error(internal) for native, which only a plan can tell.
+/// Who holds what in a named placement; throws Error(internal) for native, which only a plan can tell.
+///   tokens  rank r has contiguous shard r of Q, KV and O (of the cached tokens, part r), all heads of the group
+///   zigzag  likewise chunks r and 2P-1-r of the new tokens
+///   heads   rank r has all tokens of its contiguous part of the query heads, and of the kv heads that those read
 Placement named_placement(const Problem& problem, const Group& group, PlacementKind kind);
 /// What the programs start with and end with.
 Placement placement_of(const std::vector<Program>& programs);
 
-/// Programs that start and end in `placement`: exchanges before and after the given ones move what has to move, no byte
-/// twice and nothing that already lies where it is wanted. LSE stays where it is made.
+/// Programs that start and end in `placement`: one exchange before the given ones brings what they read, one after them
+/// takes O where it must end; no byte moves twice, nor to where it lies already. What is not contiguous is packed by a
+/// Copy, and what a program reads is assembled by a Copy unless it arrives, or lies there, as one piece. LSE stays where it
+/// is made. A rank's pieces of one kind must be disjoint, and every piece wanted must be held by some rank.
 std::vector<Program> redistribute(const Problem& problem, std::vector<Program> programs, const Placement& placement);
-
-class Strategy;
 
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),
 /// redistributes to problem.placement, numbers ranks tp_index * sp + sp_index. Requires cluster_supports() to be empty.

@@ -36,6 +36,7 @@ class RankModel {
           program_, operation, [&](const View& view) { check_read(view); }, [](BlockId) {});
       if (const auto* attend = std::get_if<Attend>(&operation)) run(*attend);
       if (const auto* merge = std::get_if<Merge>(&operation)) run(*merge);
+      if (const auto* copy = std::get_if<Copy>(&operation)) run(*copy);
       if (const auto* finish = std::get_if<Finish>(&operation)) outputs_[finish->out] = part(finish->state);
       visit_operands(
           program_, operation, [](const View&) {}, [&](BlockId id) { made_[id] = true; });
@@ -75,6 +76,16 @@ class RankModel {
       }
     });
     states_[attend.state] = std::move(state);
+  }
+  void run(const Copy& copy) {
+    const Block& made = block(copy.block);
+    std::map<Row, int> wanted, got;
+    each(made.tokens, made.heads, [&](const Row& row) { wanted[row] = 1; });
+    for (const View& view : copy.parts) {
+      each(view.tokens, view.heads, [&](const Row& row) { ++got[row]; });
+      if (block(view.block).kind != made.kind) fault_ = "a copy mixes kinds";
+    }
+    if (got != wanted) fault_ = fmt::format("the parts of block {} do not tile it", copy.block);
   }
   void run(const Merge& merge) {
     State state;
