@@ -11,9 +11,11 @@ namespace ringfold {
 
 namespace {
 
-/// About 30 us of spinning where every rank has a core, next to nothing where ranks share cores.
-constexpr int kSpins = 1000;
+/// About 10 us of spinning where every rank has a core, next to nothing where ranks share cores.
+constexpr int kSpins = 300;
 constexpr int kSpinsShared = 20;
+/// Then the core is offered to others for a while: cheaper than to sleep and be woken where ranks share cores.
+constexpr int kYields = 50;
 
 void pause_briefly() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -53,13 +55,15 @@ void MeetingPoint::wake(int rank) {
 
 template <typename Done>
 void MeetingPoint::wait_until(int rank, Waits waits, Done&& ended) {
-  for (int i = 0; i < spins_; ++i) {
+  for (int i = 0; i < spins_ + kYields; ++i) {
     if (ended()) return;
     if (open_count_.load(std::memory_order_relaxed) > 0) {
       Lock lock = lock_up();
       copy_chunk(lock, -1);
-    } else {
+    } else if (i < spins_) {
       pause_briefly();
+    } else {
+      std::this_thread::yield();
     }
   }
   if (ended()) return;
