@@ -104,13 +104,12 @@ class CpuReference : public HostKernel {
                              const Keys& keys) {
     std::vector<float> mine(static_cast<size_t>(task.dim));
     std::vector<double> sums(static_cast<size_t>(task.dim));
-    for_common_rows({&segment, 1}, task.state.o.segments, [&](int64_t q_row, int64_t state_row, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t position = segment.begin + q_row + i - segment.row;
-        const Eigen::VectorXd q = load_row(task.q, head, q_row + i, task.dim);
-        const float mine_lse = attend_row(task, keys, q, position, mine.data());
-        float* o = float_row(task.state.o, head, state_row + i);
-        float* lse = float_row(task.state.lse, head, state_row + i);
+    for_common_rows({&segment, 1}, task.state.o.segments, [&](const CommonRows& run) {
+      for (int64_t i = 0; i < run.tokens.size(); ++i) {
+        const Eigen::VectorXd q = load_row(task.q, head, run.a_row + i, task.dim);
+        const float mine_lse = attend_row(task, keys, q, run.tokens.begin + i, mine.data());
+        float* o = float_row(task.state.o, head, run.b_row + i);
+        float* lse = float_row(task.state.lse, head, run.b_row + i);
         const StateRow rows[] = {{o, task.fold ? *lse : 0.0f}, {mine.data(), mine_lse}};
         *lse = merge_rows(task.fold ? std::span(rows) : std::span(rows).subspan(1), task.dim, sums.data(), o);
         if (i % 16 == 0) queue.tick();

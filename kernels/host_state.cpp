@@ -112,20 +112,20 @@ void merge_on_host(const MergeTask& task) {
 
 void finish_on_host(const FinishTask& task) {
   int64_t rows = 0;
-  for_common_rows(task.state.o.segments, task.out.segments, [&](int64_t from, int64_t to, int64_t count) {
-    rows += count;
+  for_common_rows(task.state.o.segments, task.out.segments, [&](const CommonRows& run) {
+    rows += run.tokens.size();
     for (int64_t head = task.out.heads.begin; head < task.out.heads.end; ++head) {
-      for (int64_t i = 0; i < count; ++i) {
-        store_floats(task.out.dtype, float_row(task.state.o, head, from + i), task.dim,
-                     row_of(task.out, head, to + i));
+      for (int64_t i = 0; i < run.tokens.size(); ++i) {
+        store_floats(task.out.dtype, float_row(task.state.o, head, run.a_row + i), task.dim,
+                     row_of(task.out, head, run.b_row + i));
       }
     }
   });
   RINGFOLD_INVARIANT(rows == rows_in(task.out.segments), "a state of fewer rows than its O is finished");
-  for_common_rows(task.state.lse.segments, task.lse.segments, [&](int64_t from, int64_t to, int64_t count) {
+  for_common_rows(task.state.lse.segments, task.lse.segments, [&](const CommonRows& run) {
     for (int64_t head = task.lse.heads.begin; head < task.lse.heads.end; ++head) {
-      for (int64_t i = 0; i < count; ++i) {
-        *float_row(task.lse, head, to + i) = *float_row(task.state.lse, head, from + i);
+      for (int64_t i = 0; i < run.tokens.size(); ++i) {
+        *float_row(task.lse, head, run.b_row + i) = *float_row(task.state.lse, head, run.a_row + i);
       }
     }
   });
@@ -137,11 +137,11 @@ void copy_on_host(const CopyTask& task) {
   const int64_t row_bytes = task.channels * bytes_of(task.from.dtype);
   const bool dense = task.from.row_stride == task.channels && task.to.row_stride == task.channels;
   const HeadRange heads = intersect(task.from.heads, task.to.heads);
-  for_common_rows(task.from.segments, task.to.segments, [&](int64_t from, int64_t to, int64_t count) {
+  for_common_rows(task.from.segments, task.to.segments, [&](const CommonRows& run) {
+    const int64_t step = dense ? run.tokens.size() : 1;
     for (int64_t head = heads.begin; head < heads.end; ++head) {
-      const int64_t step = dense ? count : 1;
-      for (int64_t i = 0; i < count; i += step) {
-        std::memcpy(row_of(task.to, head, to + i), row_of(task.from, head, from + i),
+      for (int64_t i = 0; i < run.tokens.size(); i += step) {
+        std::memcpy(row_of(task.to, head, run.b_row + i), row_of(task.from, head, run.a_row + i),
                     static_cast<size_t>(step * row_bytes));
       }
     }

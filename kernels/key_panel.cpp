@@ -1,0 +1,69 @@
+#include "kernels/key_panel.h"
+
+#include "kernels/rows.h"
+
+namespace ringfold {
+
+namespace {
+
+// The tile's first row where all its keys stand in consecutive fp32 rows of one piece; else null.
+const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_head, Tensor KvPiece::*plane) {
+  const KeyRun& first = tiles.runs[tile.run];
+  if ((first.piece->*plane).dtype != DType::fp32) return nullptr;
+  bool consecutive = true;
+  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+    consecutive &= part.piece == first.piece && part.row == first.row + tile.skipped + index;
+  });
+  return consecutive ? float_row(first.piece->*plane, kv_head, first.row + tile.skipped) : nullptr;
+}
+
+}  // namespace
+
+void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
+                    const KeyTile& tile) {
+  keys_ = tile.keys;
+  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+    for (int64_t i = 0; i < part.count; ++i) positions_[static_cast<size_t>(index + i)] = part.position + i;
+  });
+  const int padded = round_up(keys_, kLanes);
+
+  k_ = padded == keys_ ? direct_rows(tiles, tile, kv_head, &KvPiece::k) : nullptr;
+  k_stride_ = k_ ? tiles.runs[tile.run].piece->k.row_stride : task.dim;
+  if (!k_) {
+    float* copy = k_copy_.at_least(kTileKeys * task.dim);
+    load_rows(ops, task, kv_head, tiles, tile, &KvPiece::k, copy);
+    std::fill(copy + keys_ * task.dim, copy + padded * task.dim, 0.0f);
+    k_ = copy;
+  }
+
+  const float* v = direct_rows(tiles, tile, kv_head, &KvPiece::v);
+  const int64_t v_stride = v ? tiles.runs[tile.run].piece->v.row_stride : task.dim;
+  if (!v) {
+    float* copy = v_copy_.at_least(kTileKeys * task.dim);
+    load_rows(ops, task, kv_head, tiles, tile, &KvPiece::v, copy);
+    v = copy;
+  }
+  v_ = v_transposed_.at_least(kValueStride * task.dim);
+  ops.transpose(v, v_stride, keys_, static_cast<int>(task.dim), v_, kValueStride);
+  if (padded == keys_) return;
+  for (int64_t c = 0; c < task.dim; ++c) std::fill(v_ + c * kValueStride + keys_, v_ + c * kValueStride + padded, 0.0f);
+}
+
+void KeyPanel::load_rows(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
+                         const KeyTile& tile, Tensor KvPiece::*plane, float* to) const {
+  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+    const Tensor& from = part.piece->*plane;
+    const bool dense = from.row_stride == task.dim;
+    const int64_t step = dense ? part.count : 1;
+    for (int64_t i = 0; i < part.count; i += step) {
+      ops.load(from.dtype, row_of(from, kv_head, part.row + i), step * task.dim, to + (index + i) * task.dim);
+    }
+  });
+}
+
+int KeyPanel::count_until(int64_t position) const {
+  const auto end = positions_.begin() + keys_;
+  return static_cast<int>(std::upper_bound(positions_.begin(), end, position) - positions_.begin());
+}
+
+}  // namespace ringfold

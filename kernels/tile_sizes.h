@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace ringfold {
+
+// Measured on Zen 3 and in the reports that docs/kernels.md names; all multiples of kLanes.
+inline constexpr int kLanes = 16;        ///< rows of queries are rounded up to this
+inline constexpr int kTileRows = 64;     ///< queries (token, head) of a tile
+inline constexpr int kTileKeys = 256;    ///< keys of a tile
+inline constexpr int kBlockTiles = 4;    ///< query tiles that share a tile of keys once it is unpacked
+/// Leading dimension of unpacked V: not a power of two, so that channels do not fall into the same cache sets.
+inline constexpr int kValueStride = kTileKeys + 16;
+
+inline int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+/// Scratch memory for floats: a cache line's alignment, grown when needed, never shrunk, content not kept.
+class Scratch {
+ public:
+  float* at_least(int64_t count) {
+    if (count > count_) {
+      constexpr size_t kLine = 64;
+      const size_t bytes = (static_cast<size_t>(count) * sizeof(float) + kLine - 1) / kLine * kLine;
+      memory_.reset(static_cast<float*>(std::aligned_alloc(kLine, bytes)));
+      count_ = memory_ ? count : 0;
+      if (!memory_) throw std::bad_alloc();
+    }
+    return memory_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(float* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<float, Free> memory_;
+  int64_t count_ = 0;
+};
+
+}  // namespace ringfold

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "lib/problem.h"
+
+#include <cstdint>
+#include <span>
+
+namespace ringfold {
+
+/// A tile of scores in units of log 2, and the running softmax that it is folded into. A row of queries is a lane: the
+/// score of (key, row) stands at scores[key * stride + row].
+struct ScoreTile {
+  float* scores = nullptr;  ///< in: scores; out: weights 2^(score - maximum)
+  int stride = 0;
+  int rows = 0;                  ///< a multiple of 16
+  int keys = 0;
+  const int32_t* first = nullptr;  ///< row sees keys first[row] .. end[row] - 1; null if every row sees all keys
+  const int32_t* end = nullptr;
+  float* maximum = nullptr;     ///< running maximum [rows], finite
+  float* sum = nullptr;         ///< running sum of weights [rows]
+  float* correction = nullptr;  ///< out: what earlier sums are to be multiplied by [rows]
+};
+
+/// The loops around the tile products, in one instruction set. All are branch-free over values; NaN stays NaN.
+struct VectorOps {
+  const char* name;
+  /// y = 2^x for x <= 0, relative error under 3 x 2^-24, exactly 1 at 0, exactly 0 below -126.5. count % 16 == 0.
+  void (*exp2)(const float* x, int64_t count, float* y);
+  /// Updates the running maximum and sum, and turns scores into weights; keys that a row does not see weigh 0.
+  void (*fold_scores)(const ScoreTile& tile);
+  /// o [channels][stride] = o * correction + part, over `rows` lanes (a multiple of 16).
+  void (*fold_output)(float* o, const float* part, const float* correction, int channels, int rows, int stride);
+  /// to[j * to_stride + i] = from[i * from_stride + j] for i < rows, j < columns.
+  void (*transpose)(const float* from, int64_t from_stride, int rows, int columns, float* to, int64_t to_stride);
+  /// fp32 from any dtype.
+  void (*load)(DType dtype, const void* from, int64_t count, float* to);
+};
+
+/// Those that this CPU can run, the fastest first; the last one is portable C++.
+std::span<const VectorOps* const> vector_ops();
+
+/// One for each file with instruction-set flags of its own; null where it is not for this architecture.
+const VectorOps* avx512_ops();
+const VectorOps* avx2_ops();
+const VectorOps* portable_ops();
+
+}  // namespace ringfold

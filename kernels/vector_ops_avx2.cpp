@@ -1,0 +1,55 @@
+// Compiled for AVX2, FMA and F16C, whatever the rest is compiled for.
+#include "kernels/vector_loops.h"
+#include "kernels/vector_x86.h"
+
+namespace ringfold {
+
+namespace {
+
+struct Avx2 {
+  static constexpr int kLanes = 8;
+  static constexpr int kBlock = 8;
+  __m256 v;
+
+  struct Bounds {
+    __m256i first;
+    __m256i end;
+    static Bounds load(const int32_t* first, const int32_t* end) {
+      return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)),
+              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(end))};
+    }
+  };
+
+  static Avx2 load(const float* from) { return {_mm256_loadu_ps(from)}; }
+  void store(float* to) const { _mm256_storeu_ps(to, v); }
+  static Avx2 set(float x) { return {_mm256_set1_ps(x)}; }
+  Avx2 operator+(Avx2 b) const { return {_mm256_add_ps(v, b.v)}; }
+  Avx2 operator-(Avx2 b) const { return {_mm256_sub_ps(v, b.v)}; }
+  Avx2 operator*(Avx2 b) const { return {_mm256_mul_ps(v, b.v)}; }
+  static Avx2 greatest(Avx2 a, Avx2 b) { return {_mm256_max_ps(a.v, b.v)}; }
+  static Avx2 fma(Avx2 a, Avx2 b, Avx2 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  static Avx2 power(Avx2 t) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t.v), 23))}; }
+  static Avx2 hide(Avx2 x, const Bounds& bounds, int key) {
+    const __m256i at = _mm256_set1_epi32(key);
+    const __m256i hidden = _mm256_cmpgt_epi32(bounds.first, at);
+    const __m256i seen = _mm256_andnot_si256(hidden, _mm256_cmpgt_epi32(bounds.end, at));
+    return {_mm256_blendv_ps(_mm256_set1_ps(-__builtin_inff()), x.v, _mm256_castsi256_ps(seen))};
+  }
+  static void transpose_block(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    transpose_8x8(from, from_stride, to, to_stride);
+  }
+};
+
+}  // namespace
+
+const VectorOps* avx2_ops() {
+  static const VectorOps ops = {"AVX2",
+                                exp2_loop<Avx2>,
+                                fold_scores_loop<Avx2>,
+                                fold_output_loop<Avx2>,
+                                transpose_loop<Avx2>,
+                                load_by_8};
+  return &ops;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,53 @@
+// Compiled for AVX-512F and AVX2, FMA, F16C, whatever the rest is compiled for.
+#include "kernels/vector_loops.h"
+#include "kernels/vector_x86.h"
+
+namespace ringfold {
+
+namespace {
+
+struct Avx512 {
+  static constexpr int kLanes = 16;
+  static constexpr int kBlock = 8;
+  __m512 v;
+
+  struct Bounds {
+    __m512i first;
+    __m512i end;
+    static Bounds load(const int32_t* first, const int32_t* end) {
+      return {_mm512_loadu_si512(first), _mm512_loadu_si512(end)};
+    }
+  };
+
+  static Avx512 load(const float* from) { return {_mm512_loadu_ps(from)}; }
+  void store(float* to) const { _mm512_storeu_ps(to, v); }
+  static Avx512 set(float x) { return {_mm512_set1_ps(x)}; }
+  Avx512 operator+(Avx512 b) const { return {_mm512_add_ps(v, b.v)}; }
+  Avx512 operator-(Avx512 b) const { return {_mm512_sub_ps(v, b.v)}; }
+  Avx512 operator*(Avx512 b) const { return {_mm512_mul_ps(v, b.v)}; }
+  static Avx512 greatest(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static Avx512 fma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static Avx512 power(Avx512 t) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t.v), 23))}; }
+  static Avx512 hide(Avx512 x, const Bounds& bounds, int key) {
+    const __m512i at = _mm512_set1_epi32(key);
+    const __mmask16 seen = _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(bounds.first, at), bounds.end, at);
+    return {_mm512_mask_blend_ps(seen, _mm512_set1_ps(-__builtin_inff()), x.v)};
+  }
+  static void transpose_block(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    transpose_8x8(from, from_stride, to, to_stride);
+  }
+};
+
+}  // namespace
+
+const VectorOps* avx512_ops() {
+  static const VectorOps ops = {"AVX-512",
+                                exp2_loop<Avx512>,
+                                fold_scores_loop<Avx512>,
+                                fold_output_loop<Avx512>,
+                                transpose_loop<Avx512>,
+                                load_by_8};
+  return &ops;
+}
+
+}  // namespace ringfold
