@@ -59,9 +59,10 @@ class Cover {
   template <typename Visit>
   void visit_bands(const HeadRange& heads, Visit&& visit);
   template <typename Visit>
-  void visit_cells(Band& band, const TokenRange& queries, Visit&& visit);
-  void clip(Cell& cell) const;
-  void split(Band& band, size_t index, int64_t position);
+  void visit_cells(Band& band, const TokenSet& queries, Visit&& visit);
+  void tile(Band& band, const TokenSet& queries) const;
+  std::vector<Cell> parts(const Band& band, const TokenSet& queries) const;
+  Cell part(const Cell& cell, int64_t begin, int64_t end) const;
 
   const Problem* problem_;
   std::vector<Band> bands_;  ///< ascending, disjoint

@@ -29,9 +29,8 @@ void append(std::vector<Rectangle>& list, const TokenSet& tokens, const HeadRang
   for (const TokenRange& range : tokens.ranges()) append(list, {range, heads});
 }
 
-/// The keys of the view that some of the queries see.
-void append_seen(std::vector<Rectangle>& list, const Problem& problem, const TokenSet& queries, const TokenSet& keys,
-                 const HeadRange& heads) {
+/// The keys that some of the queries see.
+void append_seen(std::vector<TokenRange>& list, const Problem& problem, const TokenSet& queries, const TokenSet& keys) {
   const auto all = keys.ranges();
   for (const TokenRange& query : queries.ranges()) {
     const TokenRange seen = visible_keys(problem, query);
@@ -39,8 +38,29 @@ void append_seen(std::vector<Rectangle>& list, const Problem& problem, const Tok
       return std::tie(it.sequence, it.end) <= std::tie(seen.sequence, seen.begin);
     });
     for (; key != all.end() && key->sequence == seen.sequence && key->begin < seen.end; ++key) {
-      append(list, {{seen.sequence, std::max(key->begin, seen.begin), std::min(key->end, seen.end)}, heads});
+      list.push_back({seen.sequence, std::max(key->begin, seen.begin), std::min(key->end, seen.end)});
     }
+  }
+}
+
+/// What one rank attends of one block, so that views that add nothing are left out: strategies attend a block in many
+/// small pieces.
+struct Attended {
+  HeadRange heads;
+  TokenSet tokens;
+};
+
+void append_attended_keys(Rows& rows, std::vector<Attended>& by_block, const Problem& problem, const Attend& attend) {
+  const HeadRange heads = kv_heads_of(problem, attend.q.heads);
+  for (const View& kv : attend.kv) {
+    Attended& known = by_block[static_cast<size_t>(kv.block)];
+    if (known.heads == heads && known.tokens.contains(kv.tokens)) continue;
+    std::vector<TokenRange> keys;
+    append_seen(keys, problem, attend.q.tokens, kv.tokens);
+    const TokenSet seen(std::move(keys));
+    if (known.heads == heads && known.tokens.contains(seen)) continue;
+    append(rows.attended, seen, heads);
+    known = {heads, known.heads == heads ? unite(known.tokens, seen) : seen};
   }
 }
 
@@ -50,15 +70,18 @@ Rows rows_of(const Schedule& schedule, const Program& program, BlockKind kind) {
     const Block& block = program.blocks[static_cast<size_t>(id)];
     if (block.kind == kind) append(rows.held, block.tokens, block.heads);
   }
+  std::vector<Attended> by_block(program.blocks.size());
   for (const Operation& operation : program.operations) {
     const auto* attend = std::get_if<Attend>(&operation);
     if (attend == nullptr) continue;
     if (kind == BlockKind::q) {
+      Attended& known = by_block[static_cast<size_t>(attend->q.block)];
+      if (known.heads == attend->q.heads && known.tokens.contains(attend->q.tokens)) continue;
       append(rows.attended, attend->q.tokens, attend->q.heads);
-      continue;
+      known = {attend->q.heads, known.heads == attend->q.heads ? unite(known.tokens, attend->q.tokens) : attend->q.tokens};
+    } else {
+      append_attended_keys(rows, by_block, schedule.problem, *attend);
     }
-    const HeadRange heads = kv_heads_of(schedule.problem, attend->q.heads);
-    for (const View& kv : attend->kv) append_seen(rows.attended, schedule.problem, attend->q.tokens, kv.tokens, heads);
   }
   return rows;
 }

@@ -21,10 +21,12 @@ struct Pass {
 /// In the order in which they run: fuse, early, reuse.
 std::span<const Pass> pass_table();
 
-/// Joins an attend with the next one on the same state where no exchange has to be waited for in between.
+/// Joins an attend with the next one on the same state where no exchange has to be waited for in between: equal queries
+/// get the keys of both, equal keys the queries of both. Drops buffers.
 Schedule fuse_attends(Schedule schedule);
 /// Moves each exchange up before the compute that stands between it and the exchange before it, as far as its
-/// operands allow, so that transfers start as early as they can without more than one exchange's worth of memory.
+/// operands allow, but not before the compute that starts on what the exchange before it has brought: so transfers overlap
+/// with it, and no more than one exchange's worth of memory is added. Done twice, it does no more. Drops buffers.
 Schedule issue_early(Schedule schedule);
 /// Gives each block an offset in its rank's arena. With `reuse`, by lifetimes: memory of dead blocks is used again and a
 /// state is folded in place where the folded one dies; without, every block has memory of its own.
