@@ -99,34 +99,30 @@ void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const Q
   ++sum.rows;
 }
 
-namespace {
-
-std::string failure_of_group(const RmsGroup& group, std::string_view name) {
-  const double rms = std::sqrt(group.squares / static_cast<double>(group.rows));
-  if (group.rows < kGroupRows || rms <= 1) return {};
-  return fmt::format("output of {}: rms error of {} rows is {:.3g} of what the dtype allows", name, group.rows, rms);
-}
-
-/// Each group of enough rows for itself; what is left of a head together; what is left of all heads together.
-std::string failure_of_groups(const Figures& figures) {
+WorstRms worst_rms(const Figures& figures) {
+  WorstRms worst;
   std::map<int64_t, RmsGroup> heads;
   RmsGroup rest;
-  const auto pool = [](RmsGroup& into, const RmsGroup& from) {
-    into.squares += from.squares;
-    into.rows += from.rows;
+  // Judges a group of enough rows; adds a smaller one to the pool.
+  const auto judge = [&](const RmsGroup& group, RmsGroup& pool, const std::string& where) {
+    if (group.rows < kGroupRows) {
+      pool.squares += group.squares;
+      pool.rows += group.rows;
+      return;
+    }
+    const double rms = std::sqrt(group.squares / static_cast<double>(group.rows));
+    if (!(rms <= worst.rms)) worst = {rms, group.rows, where};
   };
   for (const auto& [key, group] : figures.groups) {
-    const std::string name = fmt::format("head {}, block {} of checked rows", key.first, key.second);
-    if (std::string failure = failure_of_group(group, name); !failure.empty()) return failure;
-    if (group.rows < kGroupRows) pool(heads[key.first], group);
+    judge(group, heads[key.first], fmt::format("head {}, block {} of checked rows", key.first, key.second));
   }
-  for (const auto& [head, group] : heads) {
-    std::string failure = failure_of_group(group, fmt::format("head {}", head));
-    if (!failure.empty()) return failure;
-    if (group.rows < kGroupRows) pool(rest, group);
-  }
-  return failure_of_group(rest, "heads with few rows");
+  for (const auto& [head, group] : heads) judge(group, rest, fmt::format("head {}", head));
+  RmsGroup nothing;
+  judge(rest, nothing, "all heads");
+  return worst;
 }
+
+namespace {
 
 std::string failure_of_row(const WorstRow& worst, std::string_view what) {
   if (worst.rank < 0 || worst.passed()) return {};
@@ -140,8 +136,11 @@ std::string failure_of(const Figures& figures) {
   if (!figures.broken.empty()) return figures.broken.front();
   std::string failure = failure_of_row(figures.output, "output");
   if (failure.empty()) failure = failure_of_row(figures.lse, "lse");
-  if (failure.empty()) failure = failure_of_groups(figures);
-  return failure;
+  if (!failure.empty()) return failure;
+  const WorstRms worst = worst_rms(figures);
+  if (worst.rms <= 1) return {};
+  return fmt::format("output of {}: the rms error of {} rows is {:.3g} times what the dtype allows", worst.where,
+                     worst.rows, worst.rms);
 }
 
 }  // namespace ringfold

@@ -80,7 +80,16 @@ struct OutputRows {
 void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
                  const float* out, float lse, int64_t group, Figures& figures);
 
-/// Why the figures fail, in one line; empty if they pass. Groups of fewer than 64 rows are pooled, by head first.
+/// The largest rms of |dO| / sigma over the groups of at least 64 rows; at most 1 passes. Smaller groups are pooled,
+/// by head first, then all.
+struct WorstRms {
+  double rms = 0;
+  int64_t rows = 0;
+  std::string where;
+};
+WorstRms worst_rms(const Figures& figures);
+
+/// Why the figures fail, in one line; empty if they pass.
 std::string failure_of(const Figures& figures);
 
 }  // namespace ringfold

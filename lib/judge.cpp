@@ -14,7 +14,7 @@ namespace {
 
 /// Multiply-adds that the reference does in a second: a round number on the low side for one core. Not measured,
 /// so that every process and every run checks the same rows.
-constexpr double kNominalRate = 1e9;
+constexpr double kNominalRate = 2e9;
 constexpr int64_t kBlockTokens = 256;  // checked tokens in a group of the rms rule
 
 double work_of(const Problem& problem, const TokenSet& tokens) {
@@ -48,9 +48,12 @@ Judge::Judge(const InputSource& inputs, double reference_seconds, const TokenSet
   rows_.resize(static_cast<size_t>(problem.heads.query));
   const TokenSet all = checked_;
   if (all.empty()) return;
+  // What is known of a sequence's last row is known of all its rows.
   ReferenceRow answer;
-  const TokenRange& last = all.ranges().back();
-  if (inputs.known_answer({last.sequence, last.end - 1, 0}, answer)) return;
+  const auto known = [&](const TokenRange& range) {
+    return inputs.known_answer({range.sequence, range.end - 1, 0}, answer);
+  };
+  if (std::all_of(all.ranges().begin(), all.ranges().end(), known)) return;
   const double budget = reference_seconds * kNominalRate;
   const double work = work_of(problem, all);
   if (work > budget) checked_ = unite(sample(problem, budget / work), intersect(edges, all));

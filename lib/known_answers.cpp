@@ -21,7 +21,7 @@ void answer_count(const InputRecipe& recipe, const InputRow& v_row, const TokenR
   double squares = 0;
   double norm = 0;
   for (int64_t c = 0; c < recipe.dim; ++c) {
-    const CountChannel channel = count_channel(recipe, v_row, c);
+    const CountChannel channel = count_channel(recipe.dim, v_row.head_key, v_row.position_bits, c);
     double sum = 0;
     double sum_squares = 0;
     for (int64_t field = 0; field <= channel.mask; ++field) {
