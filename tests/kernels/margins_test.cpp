@@ -1,0 +1,53 @@
+// Every kernel against the numeric criterion; tests/bench/bench_margins.cpp measures the margins.
+#include "tests/catch.h"
+#include "tests/kernels/judged_run.h"
+
+namespace ringfold::testing {
+namespace {
+
+constexpr InputKind kKinds[] = {InputKind::gauss, InputKind::peaked, InputKind::count, InputKind::needle};
+constexpr DType kDtypes[] = {DType::fp32, DType::bf16, DType::fp16};
+constexpr double kEveryRow = 1e9;  // seconds
+
+struct Prepared {
+  GeneratedInputs inputs;
+  Judge judge;
+  Prepared(const Problem& problem, InputKind kind) : inputs(problem, kind, 3), judge(inputs, kEveryRow, {}) {
+    judge.prepare(query_set(problem), {0, problem.heads.query});
+  }
+};
+
+void check(const Judge& judge, const Figures& figures) {
+  constexpr double kCalibrated = 0.87;  // no correct row came closer to its bound when the bounds were calibrated
+  CHECK(judge.failure_of(figures) == "");
+  CHECK(figures.output.ratio() < kCalibrated);
+  CHECK(figures.lse.ratio() < kCalibrated);
+  CHECK(worst_rms(figures).rms < kCalibrated);
+}
+
+TEST_CASE("every kernel keeps within the bounds on every input, dtype and number of shards") {
+  for (DType dtype : kDtypes) {
+    Problem problem;
+    problem.sequences = {{150, 0}, {20, 70}, {1, 0}};
+    problem.heads = {4, 2, 32};
+    problem.dtype = dtype;
+    for (InputKind kind : kKinds) {
+      const Prepared prepared(problem, kind);
+      for (int64_t shards : {1, 4, 16}) {
+        for (const KernelInfo& info : kernel_table()) {
+          if (info.unavailable()) continue;
+          for (Folding folding : {Folding::in_kernel, Folding::merged}) {
+            INFO(info.id << (folding == Folding::merged ? ", merged, " : ", folded, ") << to_string(kind) << ", "
+                         << to_string(dtype) << ", P " << shards);
+            const auto kernel = info.make({});
+            const JudgedRun run = run_kernel(*kernel, prepared.inputs, shards, folding);
+            check(prepared.judge, prepared.judge.judge(run.rows, run.how, 0));
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ringfold::testing
