@@ -38,7 +38,8 @@ std::vector<std::vector<Holding>> holdings_of(const Pieces& pieces, const std::v
       const auto first = std::lower_bound(cuts.begin(), cuts.end(), piece.heads.begin);
       for (auto cut = first; cut != cuts.end() && *cut < piece.heads.end; ++cut) {
         std::vector<Holding>& holders = holdings[static_cast<size_t>(cut - cuts.begin())];
-        if (holders.empty() || holders.back().rank != static_cast<int>(rank)) holders.push_back({static_cast<int>(rank), {}});
+        if (holders.empty() || holders.back().rank != static_cast<int>(rank))
+          holders.push_back({static_cast<int>(rank), {}});
         holders.back().tokens = unite(holders.back().tokens, piece.tokens);
       }
     }

@@ -14,9 +14,9 @@ struct Move {
   HeadRange heads;
 };
 
-/// What has to move so that each rank has what it wants, from [rank][piece] to [rank][piece]: nothing that the rank holds
-/// already, nothing twice. Of several holders, the one that has sent least so far sends (the lowest rank among equals), so
-/// the answer depends on nothing else. In ascending order of `to`; neighbouring heads with the same tokens are one move.
+/// What has to move so that each rank has what it wants, from [rank][piece] to [rank][piece]: nothing that the rank
+/// holds already, nothing twice. Of several holders, the one that has sent least so far sends (the lowest rank among
+/// equals). In ascending order of `to`; neighbouring heads with the same tokens and sender are one move.
 /// Throws Error(internal) where a wanted token x head is held by nobody.
 std::vector<Move> plan_moves(const std::vector<std::vector<Piece>>& held,
                              const std::vector<std::vector<Piece>>& wanted);

@@ -36,8 +36,8 @@ Placement placement_of(const std::vector<Program>& programs);
 
 /// Programs that start and end in `placement`: one exchange before the given ones brings what they read, one after them
 /// takes O where it must end; no byte moves twice, nor to where it lies already. What is not contiguous is packed by a
-/// Copy, and what a program reads is assembled by a Copy unless it arrives, or lies there, as one piece. LSE stays where it
-/// is made. A rank's pieces of one kind must be disjoint, and every piece wanted must be held by some rank.
+/// Copy, and what a program reads is assembled by a Copy unless it arrives, or lies there, as one piece. LSE stays
+/// where it is made. A rank's pieces of one kind must be disjoint, and every piece wanted must be held by some rank.
 std::vector<Program> redistribute(const Problem& problem, std::vector<Program> programs, const Placement& placement);
 
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),

@@ -8,9 +8,9 @@ namespace ringfold {
 
 namespace {
 
-// Tags of our exchanges, apart from those of any strategy.
-constexpr uint64_t kFirstTagBefore = uint64_t{1} << 62;
-constexpr uint64_t kFirstTagAfter = uint64_t{1} << 63;
+// Tags of our exchanges, apart from those of any strategy; exact in a double, so that JSON carries them.
+constexpr uint64_t kFirstTagBefore = uint64_t{1} << 48;
+constexpr uint64_t kFirstTagAfter = uint64_t{1} << 49;
 
 Piece piece_of(const Block& block) { return {block.tokens, block.heads}; }
 
@@ -38,8 +38,8 @@ class Mover {
     }
     for (const auto& [move, tag] : task.in) {
       const Piece piece{move->tokens, move->heads};
-      const auto whole = std::find_if(missing.begin(), missing.end(),
-                                      [&](BlockId id) { return piece_of(block(id)) == piece; });
+      const auto whole =
+          std::find_if(missing.begin(), missing.end(), [&](BlockId id) { return piece_of(block(id)) == piece; });
       const BlockId id = whole != missing.end() ? *whole : make(model, piece);
       if (whole != missing.end()) missing.erase(whole);
       exchange_.receives.push_back({move->from, tag, id});
@@ -96,9 +96,8 @@ std::vector<BlockId> blocks_for(Program& program, const std::vector<BlockId>& id
   std::vector<BlockId> blocks;
   for (const Piece& piece : pieces) {
     if (piece.tokens.empty() || piece.heads.empty()) continue;
-    const auto same = std::find_if(ids.begin(), ids.end(), [&](BlockId id) {
-      return piece_of(program.blocks[static_cast<size_t>(id)]) == piece;
-    });
+    const auto same = std::find_if(
+        ids.begin(), ids.end(), [&](BlockId id) { return piece_of(program.blocks[static_cast<size_t>(id)]) == piece; });
     if (same == ids.end()) program.blocks.push_back({kind, dtype, Layout::heads_outer, piece.tokens, piece.heads});
     blocks.push_back(same != ids.end() ? *same : static_cast<BlockId>(program.blocks.size() - 1));
   }

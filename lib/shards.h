@@ -8,8 +8,8 @@
 namespace ringfold {
 
 /// [begin, end) of part `index` when `count` items are cut into `parts` runs whose lengths differ by at most one.
-/// The longer runs are the parts from `first_longer` on (cyclically). No length is negative, whatever the count; nothing
-/// overflows for counts up to 2^62. Requires parts >= 1 and 0 <= index < parts.
+/// The longer runs are the parts from `first_longer` on (cyclically). No length is negative, and nothing overflows for
+/// counts up to 2^62. Requires parts >= 1 and 0 <= index < parts.
 struct Run {
   int64_t begin = 0;
   int64_t end = 0;
@@ -31,8 +31,8 @@ TokenSet zigzag_queries(const Problem& problem, int64_t ranks, int64_t index);
 TokenSet zigzag_kv(const Problem& problem, int64_t ranks, int64_t index);
 /// An equal contiguous split of heads, sizes differing by at most one; the first parts are the larger ones.
 HeadRange head_part(const HeadRange& heads, int64_t parts, int64_t index);
-/// Part `index` of a cut inside every kv group: its slices, in ascending order, those that touch joined. The longer slices
-/// go on in each group where those of the group before ended, so the parts differ by at most one head in all.
+/// Part `index` of a cut inside every kv group: its slices, in ascending order, those that touch joined. The longer
+/// slices go on in each group where those of the group before ended, so the parts differ by at most one head in all.
 std::vector<HeadRange> slices_within_groups(const Problem& problem, const HeadRange& query_heads, int64_t parts,
                                             int64_t index);
 /// The kv heads that ascending ranges of query heads read, as few ranges as possible.

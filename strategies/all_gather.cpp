@@ -7,8 +7,8 @@
 //   rank 3 : Q shard 3 sees KV 0..3         rank 3 : Q chunk 3 sees 4,       Q chunk 4 sees 5
 //   work grows with r                       9 chunk tiles on every rank
 //
-// Rank r owns its tokens of Q, K, V and O, all heads; cached tokens are cut into P parts. Each rank sends its shard directly
-// to every other one: no copy is passed on, and the bytes are those of a ring.
+// Rank r owns its tokens of Q, K, V and O, all heads; cached tokens are cut into P parts. Each rank sends its shard
+// directly to every other one: no copy is passed on, and the bytes are those of a ring.
 // Cost per rank: one exchange, (P-1) n kappa bytes sent; S kappa resident; one attend for each contiguous range of its
 // queries (1 or 2). One softmax over all keys, no partial result: the best numerics. Nothing overlaps the exchange.
 // Source: the context parallelism of Llama 3, "The Llama 3 Herd of Models", arXiv 2407.21783, section 3.3.2.

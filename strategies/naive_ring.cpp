@@ -6,8 +6,8 @@
 //   rank 2 : KV    2\    1#    0#    3.
 //   rank 3 : KV    3\    2#    1#    0#
 //
-// Cost per rank: P - 1 exchanges of one shard, (P-1) n kappa bytes sent; two shards of buffers beside the own one; rank r
-// folds r + 1 blocks. Steps last as long as their slowest rank: under a causal mask the lock-step efficiency is
+// Cost per rank: P - 1 exchanges of one shard, (P-1) n kappa bytes sent; two shards of buffers beside the own one; rank
+// r folds r + 1 blocks. Steps last as long as their slowest rank: under a causal mask the lock-step efficiency is
 // (P/2) / (P-1/2), 0.53 at P = 8. Cached tokens lie in the shards as well, and every rank attends those of all.
 // Source: H. Liu, M. Zaharia, P. Abbeel, "Ring Attention with Blockwise Transformers for Near-Infinite Context",
 // arXiv 2310.01889.

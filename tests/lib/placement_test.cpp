@@ -101,8 +101,8 @@ TEST_CASE("of several holders each sends its share") {
 TEST_CASE("a move goes to who lacks it, once, in as few messages as possible") {
   const TokenSet low = TokenSet::range(0, 0, 8), high = TokenSet::range(0, 8, 16), all = TokenSet::range(0, 0, 16);
   // Rank 1 wants all heads of all tokens, twice over, and has those of the high tokens.
-  const std::vector<Move> moves = plan_moves({{{low, {0, 2}}, {low, {2, 4}}}, {{high, {0, 4}}}},
-                                             {{}, {{all, {0, 4}}, {all, {1, 3}}}});
+  const std::vector<Move> moves =
+      plan_moves({{{low, {0, 2}}, {low, {2, 4}}}, {{high, {0, 4}}}}, {{}, {{all, {0, 4}}, {all, {1, 3}}}});
   REQUIRE(moves.size() == 1);
   CHECK(moves[0].from == 0);
   CHECK(moves[0].to == 1);

@@ -53,7 +53,10 @@ void check_tiles(const std::vector<TokenSet>& parts, const TokenSet& whole) {
 }
 
 TEST_CASE("each cut of the tokens tiles them") {
-  const std::vector<Problem> problems = {batch({{0, 0}}), batch({{5, 0}}), batch({{33, 7}}), batch({{0, 9}}),
+  const std::vector<Problem> problems = {batch({{0, 0}}),
+                                         batch({{5, 0}}),
+                                         batch({{33, 7}}),
+                                         batch({{0, 9}}),
                                          batch({{3, 0}, {0, 4}, {13, 2}, {0, 0}, {1, 1}}),
                                          batch({{int64_t{1} << 40, int64_t{1} << 39}})};
   for (const Problem& problem : problems) {

@@ -24,7 +24,8 @@ TEST_CASE("all_gather sends its shard to each other rank, and attends once for e
   problem.heads = {8, 2, 16};
   for (int ranks = 1; ranks <= 64; ++ranks) {
     for (const bool zigzag : {false, true}) {
-      const Schedule schedule = plan_with("all_gather", {{"layout", zigzag ? "zigzag" : "contiguous"}}, problem, {ranks, 1});
+      const Schedule schedule =
+          plan_with("all_gather", {{"layout", zigzag ? "zigzag" : "contiguous"}}, problem, {ranks, 1});
       const std::vector<int64_t> sent = sent_bytes(schedule);
       for (int rank = 0; rank < ranks; ++rank) {
         const int64_t tokens = (zigzag ? zigzag_kv : kv_shard)(problem, ranks, rank).size();

@@ -66,7 +66,8 @@ TEST_CASE("balanced_ring within groups sends every kv head when the slices are w
   problem.sequences = {{1003, 0}};
   problem.heads = {64, 8, 16};
   for (const int ranks : {2, 4, 8}) {
-    const std::vector<int64_t> sent = sent_bytes(plan_with("balanced_ring", {{"heads", "within_groups"}}, problem, {ranks, 1}));
+    const std::vector<int64_t> sent =
+        sent_bytes(plan_with("balanced_ring", {{"heads", "within_groups"}}, problem, {ranks, 1}));
     for (int rank = 0; rank < ranks; ++rank) {
       CHECK(sent[static_cast<size_t>(rank)] == (ranks - 1) * kv_shard(problem, ranks, rank).size() * 2 * 8 * 16 * 4);
     }
@@ -107,7 +108,8 @@ TEST_CASE("balanced_ring has the same work on all ranks in each iteration") {
           size_t iteration = 0;
           const bool sees_new = attend->kv.back().tokens.ranges().back().end > cached;
           for (size_t shard = 0; sees_new && shard < 8; ++shard) {
-            if (query_chunk(problem, 8, static_cast<int64_t>(shard)) == attend->q.tokens) iteration = (rank - shard) % 8;
+            if (query_chunk(problem, 8, static_cast<int64_t>(shard)) == attend->q.tokens)
+              iteration = (rank - shard) % 8;
           }
           for (const View& view : attend->kv) iteration = std::max(iteration, arrival[view.block]);
           iterations[iteration] += work_of(*attend);

@@ -13,8 +13,8 @@ namespace ringfold {
 
 namespace {
 
-using Row = std::tuple<int64_t, int64_t, int64_t>;      // sequence, position, head
-using Keys = std::map<int64_t, int>;                    // key position -> how often attended
+using Row = std::tuple<int64_t, int64_t, int64_t>;  // sequence, position, head
+using Keys = std::map<int64_t, int>;                // key position -> how often attended
 using State = std::map<Row, Keys>;
 
 template <typename Visit>
@@ -32,14 +32,12 @@ class RankModel {
   RankModel(const Schedule& schedule, size_t rank) : problem_(schedule.problem), program_(schedule.ranks[rank]) {
     for (const BlockId id : program_.inputs) made_[id] = true;
     for (const Operation& operation : program_.operations) {
-      visit_operands(
-          program_, operation, [&](const View& view) { check_read(view); }, [](BlockId) {});
+      visit_operands(program_, operation, [&](const View& view) { check_read(view); }, [](BlockId) {});
       if (const auto* attend = std::get_if<Attend>(&operation)) run(*attend);
       if (const auto* merge = std::get_if<Merge>(&operation)) run(*merge);
       if (const auto* copy = std::get_if<Copy>(&operation)) run(*copy);
       if (const auto* finish = std::get_if<Finish>(&operation)) outputs_[finish->out] = part(finish->state);
-      visit_operands(
-          program_, operation, [](const View&) {}, [&](BlockId id) { made_[id] = true; });
+      visit_operands(program_, operation, [](const View&) {}, [&](BlockId id) { made_[id] = true; });
     }
   }
   const std::map<BlockId, State>& outputs() const { return outputs_; }
@@ -197,9 +195,16 @@ int64_t work_of(const Attend& attend) {
 }
 
 std::vector<Problem> ugly_problems() {
-  const std::vector<std::vector<Sequence>> batches = {
-      {{0, 0}}, {{1, 0}}, {{7, 0}}, {{16, 0}}, {{1, 9}}, {{0, 5}}, {{5, 3}}, {{11, 17}},
-      {{1, 0}, {1, 0}, {1, 0}}, {{3, 0}, {0, 4}, {13, 2}, {0, 0}, {1, 1}}};
+  const std::vector<std::vector<Sequence>> batches = {{{0, 0}},
+                                                      {{1, 0}},
+                                                      {{7, 0}},
+                                                      {{16, 0}},
+                                                      {{1, 9}},
+                                                      {{0, 5}},
+                                                      {{5, 3}},
+                                                      {{11, 17}},
+                                                      {{1, 0}, {1, 0}, {1, 0}},
+                                                      {{3, 0}, {0, 4}, {13, 2}, {0, 0}, {1, 1}}};
   const std::vector<Heads> heads = {{1, 1, 8}, {4, 4, 8}, {6, 1, 8}, {8, 2, 8}, {28, 7, 8}};
   const std::vector<Mask> masks = {{MaskKind::causal, 0}, {MaskKind::full, 0}, {MaskKind::window, 4}};
   std::vector<Problem> problems;
