@@ -2,6 +2,9 @@
 
 #include "lib/checksummed_transport.h"
 #include "lib/error.h"
+#include "lib/passes.h"
+#include "lib/placement.h"
+#include "lib/strategy.h"
 #include "tests/catch.h"
 #include "tests/ring_fixture.h"
 
@@ -25,7 +28,7 @@ struct Tally {
 class Faulty final : public Transport {
  public:
   Faulty(RankContext& context, Fault fault, uint64_t seed, bool sealed, Tally& tally, std::mutex& mutex)
-      : failing_(context.transport, context.rank, fault, 0.2, seed * 16 + static_cast<uint64_t>(context.rank)),
+      : failing_(context.transport, context.rank, fault, sealed ? 0.06 : 0.5, seed * 16 + static_cast<uint64_t>(context.rank)),
         checksummed_(failing_, context.rank),
         top_(sealed ? static_cast<Transport&>(checksummed_) : failing_),
         tally_(tally),
@@ -48,7 +51,7 @@ class Faulty final : public Transport {
   std::mutex& mutex_;
 };
 
-void run_one(const Schedule& ring, const Outputs& expected, Fault fault, uint64_t seed, bool sealed, Tally& tally) {
+void run_one(const Schedule& plan, const Outputs& expected, Fault fault, uint64_t seed, bool sealed, Tally& tally) {
   std::mutex mutex;
   const bool stalls = fault == Fault::drop || fault == Fault::duplicate;
   const auto fabric = threads_fabric(kRanks, std::chrono::milliseconds(stalls ? 30 : 60000));
@@ -56,18 +59,27 @@ void run_one(const Schedule& ring, const Outputs& expected, Fault fault, uint64_
     return std::make_unique<Faulty>(context, fault, seed, sealed, tally, mutex);
   };
   try {
-    const Outputs outputs = run_schedule(ring, *fabric, faults, 2);
+    const Outputs outputs = run_schedule(plan, *fabric, faults, 2);
     ++(outputs == expected ? tally.right : tally.wrong);
   } catch (const Error& error) {
     tally.errors.push_back(error.what());
   }
 }
 
+/// All ranks send to all others at once, messages of equal length among them, so that they can be confused.
+Schedule several_sends_an_exchange() {
+  Problem problem;
+  problem.sequences = {{18, 0}};
+  problem.heads = {2, 1, 4};
+  const auto strategy = find_strategy("all_gather")->make({{"layout", "contiguous"}});
+  return assign_buffers(plan_cluster(*strategy, "all_gather", problem, {kRanks, 1}));
+}
+
 Tally run_seeds(Fault fault, int seeds, bool sealed) {
-  const Schedule ring = hand_written_ring(kRanks, 20, {2, 1, 4});
-  const Outputs expected = run_schedule(ring);
+  const Schedule plan = several_sends_an_exchange();
+  const Outputs expected = run_schedule(plan);
   Tally tally;
-  for (int seed = 0; seed < seeds; ++seed) run_one(ring, expected, fault, static_cast<uint64_t>(seed), sealed, tally);
+  for (int seed = 0; seed < seeds; ++seed) run_one(plan, expected, fault, static_cast<uint64_t>(seed), sealed, tally);
   return tally;
 }
 
@@ -75,7 +87,7 @@ TEST_CASE("under seals any fault gives the right answer or a named error, never 
   for (const Fault fault : {Fault::drop, Fault::delay, Fault::duplicate, Fault::reorder, Fault::flip_bit,
                             Fault::short_write, Fault::reset}) {
     INFO(to_string(fault));
-    const Tally tally = run_seeds(fault, 25, true);
+    const Tally tally = run_seeds(fault, 40, true);
     CHECK(tally.wrong == 0);
     CHECK(tally.notes.size() >= 10);
     if (fault == Fault::delay) {
@@ -83,17 +95,48 @@ TEST_CASE("under seals any fault gives the right answer or a named error, never 
     } else {
       CHECK(tally.errors.size() >= 5);
     }
+    bool by_sum = false;  // hits on the message, not on its seal, must be among them
     for (const std::string& error : tally.errors) {
       INFO(error);
+      by_sum = by_sum || error.find("its bytes are not the ones sent") != std::string::npos;
       CHECK(error.find("rank ") != std::string::npos);
       CHECK(error.find("operation ") != std::string::npos);
     }
+    if (fault == Fault::flip_bit || fault == Fault::short_write) CHECK(by_sum);
   }
 }
 
+TEST_CASE("messages of equal length that arrive in each other's place are told apart") {
+  int found = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const auto fabric = threads_fabric(2);
+    std::array<uint64_t, 2> received{};
+    try {
+      run_ranks(*fabric, [&](RankContext& context) {
+        FailingTransport failing(context.transport, context.rank, Fault::reorder, 0.5, seed);
+        ChecksummedTransport sealed(failing, context.rank);
+        std::array<uint64_t, 2> sent{17, 18};
+        BoundExchange exchange;
+        for (uint64_t tag = 0; tag < 2; ++tag) {
+          auto& side = context.rank == 0 ? exchange.sends : exchange.receives;
+          auto& memory = context.rank == 0 ? sent : received;
+          side.push_back({1 - context.rank, tag, reinterpret_cast<std::byte*>(&memory[tag]), 8});
+        }
+        const auto done = sealed.make_fence();
+        sealed.enqueue(exchange, nullptr, *done);
+        done->wait();
+      });
+      CHECK(received == std::array<uint64_t, 2>{17, 18});
+    } catch (const Error& error) {
+      found += std::string(error.what()).find("its bytes are not the ones sent") != std::string::npos;
+    }
+  }
+  CHECK(found > 0);
+}
+
 TEST_CASE("without seals flipped bits and short writes are wrong answers: the seals are what catches them") {
-  CHECK(run_seeds(Fault::flip_bit, 10, false).wrong > 0);
-  CHECK(run_seeds(Fault::short_write, 10, false).wrong > 0);
+  CHECK(run_seeds(Fault::flip_bit, 20, false).wrong > 0);
+  CHECK(run_seeds(Fault::short_write, 20, false).wrong > 0);
 }
 
 TEST_CASE("faults can be replayed from their seed") {
