@@ -11,6 +11,7 @@ namespace ringfold {
 namespace {
 
 constexpr uint64_t kSealTag = uint64_t{1} << 63;
+constexpr int64_t kSealedBytes = 6 * sizeof(uint64_t);  // of a seal: all but the sum of itself
 
 }  // namespace
 
@@ -48,8 +49,13 @@ void ChecksummedTransport::prepare(BoundExchange& exchange) {
     const Transfer send = exchange.sends[i];
     RINGFOLD_INVARIANT(send.tag < kSealTag, "tag {} is kept for seals", send.tag);
     Seal& seal = send_seals_[i];
-    seal = {sent_[{send.peer, send.tag}]++, static_cast<uint64_t>(send.bytes), checksum(send.data, send.bytes), 0};
-    seal.self = checksum(reinterpret_cast<const std::byte*>(&seal), 3 * sizeof(uint64_t));
+    seal.sender = static_cast<uint64_t>(rank_);
+    seal.receiver = static_cast<uint64_t>(send.peer);
+    seal.tag = send.tag;
+    seal.number = sent_[{send.peer, send.tag}]++;
+    seal.bytes = static_cast<uint64_t>(send.bytes);
+    seal.sum = checksum(send.data, send.bytes);
+    seal.self = checksum(reinterpret_cast<const std::byte*>(&seal), kSealedBytes);
     exchange.sends.push_back({send.peer, send.tag | kSealTag, reinterpret_cast<std::byte*>(&seal), sizeof(Seal)});
   }
   for (size_t i = 0; i < receives; ++i) {
@@ -71,8 +77,10 @@ void ChecksummedTransport::verify(int operation, const Transfer& receive, const 
     RINGFOLD_CHECK(right, ExitCode::peer_lost, "message from rank {} to rank {}, operation {}, tag {}, {} bytes: {}",
                    receive.peer, rank_, operation, receive.tag, receive.bytes, what);
   };
-  check(seal.self == checksum(reinterpret_cast<const std::byte*>(&seal), 3 * sizeof(uint64_t)), "its seal is broken");
-  check(seal.number == number, "another message came in its place");
+  check(seal.self == checksum(reinterpret_cast<const std::byte*>(&seal), kSealedBytes), "its seal is broken");
+  check(seal.sender == static_cast<uint64_t>(receive.peer) && seal.receiver == static_cast<uint64_t>(rank_) &&
+            seal.tag == receive.tag && seal.number == number,
+        "another message came in its place");
   check(seal.bytes == static_cast<uint64_t>(receive.bytes), "its length is not the one sent");
   check(seal.sum == checksum(receive.data, receive.bytes), "its bytes are not the ones sent");
 }

@@ -10,7 +10,7 @@
 namespace ringfold {
 
 /// Proves that what arrives is what was sent: with each message travels a second one, a seal, that says which message of
-/// its (sender, receiver, tag) it is, how long it is and what it adds up to. Whatever loses, doubles, swaps, cuts or
+/// its (sender, receiver, tag) it is, how long and what it adds up to. Whatever loses, doubles, swaps, cuts or
 /// changes messages below ends in Error(peer_lost) that names the message, or in the deadline of the transport below:
 /// never in a wrong answer. Costs a pass over the bytes on both sides and one small message more for each.
 /// Tags must be below 2^63, each used once per peer in an exchange. Every rank must be wrapped alike.
@@ -20,10 +20,13 @@ class ChecksummedTransport final : public StagedTransport {
 
  private:
   struct Seal {
+    uint64_t sender = 0;
+    uint64_t receiver = 0;
+    uint64_t tag = 0;
     uint64_t number = 0;  ///< how many messages of this (sender, receiver, tag) came before
     uint64_t bytes = 0;
     uint64_t sum = 0;
-    uint64_t self = 0;  ///< of the three above
+    uint64_t self = 0;  ///< of all above
   };
   using Numbers = std::map<std::pair<int, uint64_t>, uint64_t>;  ///< by (peer, tag)
 

@@ -12,7 +12,7 @@
 namespace ringfold {
 
 /// What can happen to a message under way.
-enum class Fault {
+enum class TransportFault {
   drop,         ///< never sent
   delay,        ///< sent late
   duplicate,    ///< sent twice
@@ -21,7 +21,7 @@ enum class Fault {
   short_write,  ///< the last bytes received never arrive
   reset,        ///< the connection breaks: Error(peer_lost)
 };
-std::string_view to_string(Fault fault);
+std::string_view to_string(TransportFault fault);
 
 /// Injects faults of one kind into one rank's messages: in which of them, and how, follows from the seed alone. Placed
 /// under a ChecksummedTransport every fault ends in the right answer or in a named error; without one, only those that
@@ -29,7 +29,7 @@ std::string_view to_string(Fault fault);
 class FailingTransport final : public StagedTransport {
  public:
   /// Each message is hit with this probability. Use another seed on each rank.
-  FailingTransport(Transport& inner, int rank, Fault fault, double probability, uint64_t seed);
+  FailingTransport(Transport& inner, int rank, TransportFault fault, double probability, uint64_t seed);
 
   /// Faults injected so far, as text: "operation 3, tag 7 to rank 1: drop".
   const std::vector<std::string>& injected() const { return injected_; }
@@ -41,7 +41,7 @@ class FailingTransport final : public StagedTransport {
   void note(const BoundExchange& exchange, const Transfer& transfer, std::string_view direction);
 
   int rank_;
-  Fault fault_;
+  TransportFault fault_;
   double probability_;
   RandomDraws draws_;
   std::vector<std::string> injected_;

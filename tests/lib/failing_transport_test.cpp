@@ -27,7 +27,7 @@ struct Tally {
 /// Seals, or none, over faults over the rank's transport; reports its faults when it goes.
 class Faulty final : public Transport {
  public:
-  Faulty(RankContext& context, Fault fault, uint64_t seed, bool sealed, Tally& tally, std::mutex& mutex)
+  Faulty(RankContext& context, TransportFault fault, uint64_t seed, bool sealed, Tally& tally, std::mutex& mutex)
       : failing_(context.transport, context.rank, fault, sealed ? 0.06 : 0.5, seed * 16 + static_cast<uint64_t>(context.rank)),
         checksummed_(failing_, context.rank),
         top_(sealed ? static_cast<Transport&>(checksummed_) : failing_),
@@ -51,9 +51,10 @@ class Faulty final : public Transport {
   std::mutex& mutex_;
 };
 
-void run_one(const Schedule& plan, const Outputs& expected, Fault fault, uint64_t seed, bool sealed, Tally& tally) {
+void run_one(const Schedule& plan, const Outputs& expected, TransportFault fault, uint64_t seed, bool sealed,
+             Tally& tally) {
   std::mutex mutex;
-  const bool stalls = fault == Fault::drop || fault == Fault::duplicate;
+  const bool stalls = fault == TransportFault::drop || fault == TransportFault::duplicate;
   const auto fabric = threads_fabric(kRanks, std::chrono::milliseconds(stalls ? 30 : 60000));
   const Wrap faults = [&](RankContext& context) -> std::unique_ptr<Transport> {
     return std::make_unique<Faulty>(context, fault, seed, sealed, tally, mutex);
@@ -75,7 +76,7 @@ Schedule several_sends_an_exchange() {
   return assign_buffers(plan_cluster(*strategy, "all_gather", problem, {kRanks, 1}));
 }
 
-Tally run_seeds(Fault fault, int seeds, bool sealed) {
+Tally run_seeds(TransportFault fault, int seeds, bool sealed) {
   const Schedule plan = several_sends_an_exchange();
   const Outputs expected = run_schedule(plan);
   Tally tally;
@@ -84,13 +85,13 @@ Tally run_seeds(Fault fault, int seeds, bool sealed) {
 }
 
 TEST_CASE("under seals any fault gives the right answer or a named error, never a wrong answer") {
-  for (const Fault fault : {Fault::drop, Fault::delay, Fault::duplicate, Fault::reorder, Fault::flip_bit,
-                            Fault::short_write, Fault::reset}) {
+  using enum TransportFault;
+  for (const TransportFault fault : {drop, delay, duplicate, reorder, flip_bit, short_write, reset}) {
     INFO(to_string(fault));
     const Tally tally = run_seeds(fault, 40, true);
     CHECK(tally.wrong == 0);
     CHECK(tally.notes.size() >= 10);
-    if (fault == Fault::delay) {
+    if (fault == TransportFault::delay) {
       CHECK(tally.errors.empty());
     } else {
       CHECK(tally.errors.size() >= 5);
@@ -102,7 +103,7 @@ TEST_CASE("under seals any fault gives the right answer or a named error, never 
       CHECK(error.find("rank ") != std::string::npos);
       CHECK(error.find("operation ") != std::string::npos);
     }
-    if (fault == Fault::flip_bit || fault == Fault::short_write) CHECK(by_sum);
+    if (fault == TransportFault::flip_bit || fault == TransportFault::short_write) CHECK(by_sum);
   }
 }
 
@@ -113,7 +114,7 @@ TEST_CASE("messages of equal length that arrive in each other's place are told a
     std::array<uint64_t, 2> received{};
     try {
       run_ranks(*fabric, [&](RankContext& context) {
-        FailingTransport failing(context.transport, context.rank, Fault::reorder, 0.5, seed);
+        FailingTransport failing(context.transport, context.rank, TransportFault::reorder, 0.5, seed);
         ChecksummedTransport sealed(failing, context.rank);
         std::array<uint64_t, 2> sent{17, 18};
         BoundExchange exchange;
@@ -135,15 +136,15 @@ TEST_CASE("messages of equal length that arrive in each other's place are told a
 }
 
 TEST_CASE("without seals flipped bits and short writes are wrong answers: the seals are what catches them") {
-  CHECK(run_seeds(Fault::flip_bit, 20, false).wrong > 0);
-  CHECK(run_seeds(Fault::short_write, 20, false).wrong > 0);
+  CHECK(run_seeds(TransportFault::flip_bit, 20, false).wrong > 0);
+  CHECK(run_seeds(TransportFault::short_write, 20, false).wrong > 0);
 }
 
 TEST_CASE("faults can be replayed from their seed") {
   const auto notes = [](uint64_t seed) {
     Tally tally;
     const Schedule ring = hand_written_ring(kRanks, 20, {2, 1, 4});
-    run_one(ring, {}, Fault::flip_bit, seed, false, tally);
+    run_one(ring, {}, TransportFault::flip_bit, seed, false, tally);
     std::sort(tally.notes.begin(), tally.notes.end());
     return tally.notes;
   };
