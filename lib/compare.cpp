@@ -67,7 +67,8 @@ void Figures::add_broken(std::string message) {
 void Figures::merge(const Figures& other) {
   output.merge(other.output);
   lse.merge(other.lse);
-  row_heads_checked += other.row_heads_checked;
+  out_rows_checked += other.out_rows_checked;
+  lse_rows_checked += other.lse_rows_checked;
   for (const std::string& message : other.broken) add_broken(message);
   for (const auto& [key, group] : other.groups) {
     groups[key].squares += group.squares;
@@ -75,15 +76,14 @@ void Figures::merge(const Figures& other) {
   }
 }
 
-void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
-                 const float* out, float lse, int64_t group, Figures& figures) {
-  ++figures.row_heads_checked;
+namespace {
+
+void compare_out(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
+                 const float* out, int64_t group, Figures& figures) {
+  ++figures.out_rows_checked;
   if (reference.sums.keys == 0) {
     const bool zero = std::all_of(out, out + reference.out.size(), [](float value) { return value == 0; });
     if (!zero) figures.add_broken(fmt::format("output of {} sees no key and must be 0", where(row, rank)));
-    if (lse != -std::numeric_limits<float>::infinity()) {
-      figures.add_broken(fmt::format("lse of {} sees no key and must be -inf, not {}", where(row, rank), lse));
-    }
     return;
   }
   double squares = 0;
@@ -92,11 +92,28 @@ void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const Q
     squares += difference * difference;
   }
   keep_worst(figures.output, std::sqrt(squares), bounds.out, row, rank);
-  keep_worst(figures.lse, std::abs(static_cast<double>(lse) - reference.sums.lse), bounds.lse, row, rank);
   if (group < 0 || bounds.sigma == 0) return;
   RmsGroup& sum = figures.groups[{row.head, group}];
   sum.squares += squares / (bounds.sigma * bounds.sigma);
   ++sum.rows;
+}
+
+void compare_lse(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank, float lse,
+                 Figures& figures) {
+  ++figures.lse_rows_checked;
+  if (reference.sums.keys > 0) {
+    keep_worst(figures.lse, std::abs(static_cast<double>(lse) - reference.sums.lse), bounds.lse, row, rank);
+  } else if (lse != -std::numeric_limits<float>::infinity()) {
+    figures.add_broken(fmt::format("lse of {} sees no key and must be -inf, not {}", where(row, rank), lse));
+  }
+}
+
+}  // namespace
+
+void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
+                 const float* out, std::optional<float> lse, int64_t group, Figures& figures) {
+  if (out != nullptr) compare_out(reference, bounds, row, rank, out, group, figures);
+  if (lse) compare_lse(reference, bounds, row, rank, *lse, figures);
 }
 
 WorstRms worst_rms(const Figures& figures) {

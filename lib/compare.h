@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,7 +51,8 @@ struct RmsGroup {
 struct Figures {
   WorstRow output;
   WorstRow lse;
-  int64_t row_heads_checked = 0;              ///< rows, one for each token and query head
+  int64_t out_rows_checked = 0;               ///< rows of O, one for each token and query head
+  int64_t lse_rows_checked = 0;               ///< rows of the LSE, which may lie on other ranks than O
   std::vector<std::string> broken;            ///< rows that need no bound to be wrong (not finite, ...), at most 4
   std::map<std::pair<int64_t, int64_t>, RmsGroup> groups;  ///< by (query head, block of checked tokens)
 
@@ -67,18 +69,19 @@ struct OutputRows {
   TokenSet tokens;
   HeadRange heads;  ///< query heads
   DType dtype = DType::fp32;
-  const void* out = nullptr;  ///< [head][token][dim] by the strides, dim contiguous
+  const void* out = nullptr;  ///< [head][token][dim] by the strides, dim contiguous; null: only the LSE is here
   int64_t out_head_stride = 0;   ///< in elements
   int64_t out_token_stride = 0;
-  const float* lse = nullptr;  ///< natural log
+  const float* lse = nullptr;  ///< natural log; null: only O is here
   int64_t lse_head_stride = 0;
   int64_t lse_token_stride = 1;
 };
 
 /// Compares one row with its reference and adds it to the figures. `group`: block of checked tokens for the rms
-/// rule, negative where that rule does not apply. out: dim values.
+/// rule, negative where that rule does not apply. out: dim values, or null where O is
+/// elsewhere; lse: likewise.
 void compare_row(const ReferenceRow& reference, const RowBounds& bounds, const QueryRow& row, int32_t rank,
-                 const float* out, float lse, int64_t group, Figures& figures);
+                 const float* out, std::optional<float> lse, int64_t group, Figures& figures);
 
 /// The largest rms of |dO| / sigma over the groups of at least 64 rows; at most 1 passes. Smaller groups are pooled,
 /// by head first, then all.

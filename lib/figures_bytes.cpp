@@ -48,7 +48,8 @@ std::vector<std::byte> Figures::serialize() const {
   std::vector<std::byte> bytes;
   put_worst(bytes, output);
   put_worst(bytes, lse);
-  put(bytes, row_heads_checked);
+  put(bytes, out_rows_checked);
+  put(bytes, lse_rows_checked);
   put(bytes, static_cast<int64_t>(broken.size()));
   for (const std::string& message : broken) {
     put(bytes, static_cast<int64_t>(message.size()));
@@ -68,7 +69,8 @@ Figures Figures::parse(std::span<const std::byte> bytes) {
   Figures figures;
   figures.output = take_worst(bytes);
   figures.lse = take_worst(bytes);
-  figures.row_heads_checked = take<int64_t>(bytes);
+  figures.out_rows_checked = take<int64_t>(bytes);
+  figures.lse_rows_checked = take<int64_t>(bytes);
   for (auto left = take<int64_t>(bytes); left > 0; --left) {
     std::string message;
     for (auto letters = take<int64_t>(bytes); letters > 0; --letters) message += take<char>(bytes);

@@ -40,6 +40,17 @@ bool all_finite(const float* values, int64_t count) {
   return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
 }
 
+/// Loads O of one row into `out`, if it is here, and returns the LSE, if it is.
+std::optional<float> load_row(const OutputRows& rows, int64_t head, int64_t row, std::vector<float>& out) {
+  if (rows.out != nullptr) {
+    const int64_t offset = head * rows.out_head_stride + row * rows.out_token_stride;
+    load_floats(rows.dtype, static_cast<const std::byte*>(rows.out) + offset * bytes_of(rows.dtype),
+                static_cast<int64_t>(out.size()), out.data());
+  }
+  if (rows.lse == nullptr) return std::nullopt;
+  return rows.lse[head * rows.lse_head_stride + row * rows.lse_token_stride];
+}
+
 }  // namespace
 
 Judge::Judge(const InputSource& inputs, double reference_seconds, const TokenSet& edges) : inputs_(inputs) {
@@ -124,22 +135,18 @@ Figures Judge::judge(const OutputRows& rows, const Accumulation& how, int rank) 
     for (const TokenRange& range : rows.tokens.ranges()) {
       for (int64_t position = range.begin; position < range.end; ++position, ++index) {
         const QueryRow row{range.sequence, position, head};
-        const int64_t local = head - rows.heads.begin;
-        const int64_t offset = local * rows.out_head_stride + index * rows.out_token_stride;
-        load_floats(rows.dtype, static_cast<const std::byte*>(rows.out) + offset * bytes_of(rows.dtype), dim,
-                    out.data());
-        const float lse = rows.lse[local * rows.lse_head_stride + index * rows.lse_token_stride];
         const bool sees = visible_keys(problem, row.sequence, position).size() > 0;
-        if (!all_finite(out.data(), dim) || (sees && !std::isfinite(lse))) {
+        const std::optional<float> lse = load_row(rows, head - rows.heads.begin, index, out);
+        if ((rows.out != nullptr && !all_finite(out.data(), dim)) || (sees && lse && !std::isfinite(*lse))) {
           figures.add_broken(fmt::format("{} of sequence {}, position {}, head {} (rank {}) is not finite",
-                                         std::isfinite(lse) || !sees ? "output" : "lse", row.sequence, position, head,
-                                         rank));
+                                         !lse || std::isfinite(*lse) || !sees ? "output" : "lse", row.sequence,
+                                         position, head, rank));
         }
         const int64_t place = checked_.row_of(row.sequence, position);
         if (checked_.row_of(row.sequence, position + 1) == place) continue;
         const ReferenceRow& expected = reference(row, scratch);
         const RowBounds bounds = row_bounds(expected.sums, dim, problem.dtype, rows.dtype, how);
-        compare_row(expected, bounds, row, rank, out.data(), lse, by_group ? place / kBlockTokens : -1, figures);
+        compare_row(expected, bounds, row, rank, rows.out == nullptr ? nullptr : out.data(), lse, by_group ? place / kBlockTokens : -1, figures);
       }
     }
   }
@@ -149,14 +156,16 @@ Figures Judge::judge(const OutputRows& rows, const Accumulation& how, int rank) 
 std::string Judge::failure_of(const Figures& figures) const {
   std::string failure = ringfold::failure_of(figures);
   const int64_t expected = checked_.size() * inputs_.problem().heads.query;
-  if (failure.empty() && figures.row_heads_checked != expected) {
-    failure = fmt::format("{} rows were compared, but {} are to be checked", figures.row_heads_checked, expected);
+  for (const int64_t rows : {figures.out_rows_checked, figures.lse_rows_checked}) {
+    if (failure.empty() && rows != expected) {
+      failure = fmt::format("{} rows were compared, but {} are to be checked", rows, expected);
+    }
   }
   return failure;
 }
 
 int64_t Judge::rows_checked(const Figures& figures) const {
-  return figures.row_heads_checked / inputs_.problem().heads.query;
+  return figures.out_rows_checked / inputs_.problem().heads.query;
 }
 
 }  // namespace ringfold

@@ -61,6 +61,21 @@ TEST_CASE("a value that is not finite fails wherever it stands, checked or not")
         "output of sequence 0, position 77, head 1 (rank 0) is not finite");
 }
 
+TEST_CASE("O and its LSE are judged where they lie, on one rank or on two") {
+  Fixture fixture;
+  OutputRows only_out = fixture.result.rows;
+  only_out.lse = nullptr;
+  OutputRows only_lse = fixture.result.rows;
+  only_lse.out = nullptr;
+  Figures figures = fixture.judge.judge(only_out, {3, 0}, 0);
+  CHECK(fixture.judge.failure_of(figures) == "0 rows were compared, but 440 are to be checked");
+  figures.merge(fixture.judge.judge(only_lse, {3, 0}, 1));
+  CHECK(fixture.judge.failure_of(figures) == "");
+  CHECK(fixture.judge.rows_checked(figures) == 110);
+  fixture.result.lse[3] += 1.0f;
+  CHECK(fixture.judge.failure_of(fixture.judge.judge(only_lse, {3, 0}, 1)).rfind("lse of sequence 0, position 3", 0) == 0);
+}
+
 TEST_CASE("a row without visible keys must be exactly 0 and -inf") {
   Problem problem;
   problem.sequences = {{3, 0}};
