@@ -2,6 +2,9 @@
 #include "tests/catch.h"
 #include "tests/ring_fixture.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -41,6 +44,51 @@ TEST_CASE("messages of all sizes go both ways at once") {
   });
   CHECK(wrong == 0);
 }
+
+#if !defined(__SANITIZE_THREAD__)  // whose shadow memory is several times as large as what it follows
+/// `bytes` of addresses on little memory: zeros until written to; or windows of 1 MiB that are all the same one, but for
+/// the last, which is its own.
+class WideMemory {
+ public:
+  WideMemory(int64_t bytes, bool windows) : bytes_(static_cast<size_t>(bytes)) {
+    void* given = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int file = memfd_create("window", 0);
+    REQUIRE((given != MAP_FAILED && file >= 0 && ftruncate(file, kWindow) == 0));
+    data_ = static_cast<std::byte*>(given);
+    madvise(data_, bytes_, MADV_HUGEPAGE);
+    for (size_t at = 0; windows && at + 2 * kWindow < bytes_; at += kWindow) {
+      REQUIRE(mmap(data_ + at, kWindow, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED);
+    }
+    close(file);
+  }
+  ~WideMemory() { munmap(data_, bytes_); }
+  WideMemory(const WideMemory&) = delete;
+  WideMemory& operator=(const WideMemory&) = delete;
+  std::byte* data() { return data_; }
+
+ private:
+  static constexpr size_t kWindow = 1 << 20;
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+TEST_CASE("a message of more than 2 GiB arrives whole") {
+  const int64_t bytes = (int64_t{1} << 31) + 12345;
+  WideMemory from(bytes, false);
+  WideMemory to(bytes, true);
+  const std::vector<std::byte> tail = pattern(20000, 5);
+  std::memcpy(from.data() + bytes - 20000, tail.data(), tail.size());
+  const auto fabric = threads_fabric(2);
+  run_ranks(*fabric, [&](RankContext& context) {
+    if (context.rank == 0) {
+      exchange_now(context.transport, {0, {{1, 0, from.data(), bytes}}, {}});
+    } else {
+      exchange_now(context.transport, {0, {}, {{0, 0, to.data(), bytes}}});
+    }
+  });
+  CHECK(std::memcmp(to.data() + bytes - 20000, tail.data(), tail.size()) == 0);
+}
+#endif
 
 TEST_CASE("transfers of one exchange are matched by peer and tag, whatever their order") {
   const int ranks = 5;

@@ -1,0 +1,212 @@
+#include "lib/checking_kernel.h"
+
+#include "lib/dtype.h"
+#include "lib/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace ringfold {
+
+namespace {
+
+std::byte* row_data(const Tensor& tensor, int64_t head, int64_t row) {
+  const int64_t element = (head - tensor.heads.begin) * tensor.head_stride + row * tensor.row_stride;
+  return tensor.data + element * bytes_of(tensor.dtype);
+}
+
+/// Calls visit(head, sequence, position, row) for every row of the segments, in their order.
+template <typename Visit>
+void for_each_row(const Tensor& tensor, Visit&& visit) {
+  for (int64_t head = tensor.heads.begin; head < tensor.heads.end; ++head) {
+    for (const Segment& part : tensor.segments) {
+      for (int64_t p = part.begin; p < part.end; ++p) visit(head, part.sequence, p, part.row + p - part.begin);
+    }
+  }
+}
+
+/// A compact copy of a tensor's rows.
+class Shadow {
+ public:
+  Shadow(const Tensor& original, int64_t channels) : tensor_(original), channels_(channels) {
+    int64_t rows = 0;
+    for (Segment& part : tensor_.segments) {
+      part.row = rows;
+      rows += part.end - part.begin;
+    }
+    tensor_.row_stride = channels;
+    tensor_.head_stride = rows * channels;
+    memory_.resize(static_cast<size_t>(rows * channels * original.heads.size() * bytes_of(original.dtype)));
+    tensor_.data = memory_.data();
+    std::byte* to = memory_.data();
+    const auto bytes = static_cast<size_t>(channels * bytes_of(original.dtype));
+    for_each_row(original, [&](int64_t head, int64_t, int64_t, int64_t row) {
+      std::memcpy(to, row_data(original, head, row), bytes);
+      to += bytes;
+    });
+  }
+  Shadow(const Shadow&) = delete;
+  Shadow& operator=(const Shadow&) = delete;
+
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  Tensor tensor_;
+  int64_t channels_;
+  std::vector<std::byte> memory_;
+};
+
+/// |row|_2 of the longest row.
+double longest_row(const Tensor& tensor, int64_t channels) {
+  double longest = 0;
+  std::vector<float> values(static_cast<size_t>(channels));
+  for_each_row(tensor, [&](int64_t head, int64_t, int64_t, int64_t row) {
+    load_floats(tensor.dtype, row_data(tensor, head, row), channels, values.data());
+    double square = 0;
+    for (const float value : values) square += static_cast<double>(value) * value;
+    longest = std::max(longest, std::sqrt(square));
+  });
+  return longest;
+}
+
+/// The largest |LSE| of rows that are not empty.
+double largest_lse(const Tensor& lse) {
+  double largest = 0;
+  for_each_row(lse, [&](int64_t head, int64_t, int64_t, int64_t row) {
+    float value = 0;
+    std::memcpy(&value, row_data(lse, head, row), sizeof value);
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  });
+  return largest;
+}
+
+}  // namespace
+
+CheckingKernel::CheckingKernel(Kernel& judged, Kernel& judge, double tolerance)
+    : judged_(judged), judge_(judge), tolerance_(tolerance) {
+  RINGFOLD_CHECK(judged.device().memory_kind() == MemoryKind::host && judge.device().memory_kind() == MemoryKind::host,
+                 ExitCode::unavailable, "only kernels of host memory can be compared while they run");
+}
+
+Capabilities CheckingKernel::capabilities() const {
+  Capabilities both = judged_.capabilities();
+  const Capabilities judge = judge_.capabilities();
+  both.folds = both.folds && judge.folds;
+  both.many_kv_pieces = both.many_kv_pieces && judge.many_kv_pieces;
+  both.refuses = [mine = both.refuses, other = judge.refuses](const Problem& problem) -> std::optional<std::string> {
+    if (mine) {
+      if (auto reason = mine(problem)) return reason;
+    }
+    return other ? other(problem) : std::nullopt;
+  };
+  return both;
+}
+
+void CheckingKernel::attend(Queue& queue, const AttendTask& task) {
+  const Shadow o(task.state.o, task.dim);
+  const Shadow lse(task.state.lse, 1);
+  double k = 0;
+  double v = task.fold ? longest_row(task.state.o, task.dim) : 0;
+  for (const KvPiece& piece : task.kv) {
+    k = std::max(k, longest_row(piece.k, task.dim));
+    v = std::max(v, longest_row(piece.v, task.dim));
+  }
+  const double spread = 1 + std::abs(task.scale) * longest_row(task.q, task.dim) * k +
+                        (task.fold ? largest_lse(task.state.lse) : 0);
+  AttendTask again = task;
+  again.state = {o.tensor(), lse.tensor()};
+  judged_.attend(queue, task);
+  judge_.attend(queue, again);
+  queue.synchronize();
+  compare_states("attend", task.state, again.state, task.dim, tolerance_ * spread * v, tolerance_ * spread);
+}
+
+void CheckingKernel::merge(Queue& queue, const MergeTask& task) {
+  const Shadow o(task.state.o, task.dim);
+  const Shadow lse(task.state.lse, 1);
+  double v = 0;
+  double spread = 1;
+  for (const StateTensor& part : task.parts) {
+    v = std::max(v, longest_row(part.o, task.dim));
+    spread = std::max(spread, 1 + largest_lse(part.lse));
+  }
+  MergeTask again = task;
+  again.state = {o.tensor(), lse.tensor()};
+  judged_.merge(queue, task);
+  judge_.merge(queue, again);
+  queue.synchronize();
+  compare_states("merge", task.state, again.state, task.dim, tolerance_ * spread * v, tolerance_ * spread);
+}
+
+void CheckingKernel::finish(Queue& queue, const FinishTask& task) {
+  const Shadow out(task.out, task.dim);
+  const Shadow lse(task.lse, 1);
+  FinishTask again = task;
+  again.out = out.tensor();
+  again.lse = lse.tensor();
+  judged_.finish(queue, task);
+  judge_.finish(queue, again);
+  queue.synchronize();
+  compare_bits("finish, O", task.out, again.out, task.dim);
+  compare_bits("finish, LSE", task.lse, again.lse, 1);
+}
+
+void CheckingKernel::copy(Queue& queue, const CopyTask& task) {
+  const Shadow to(task.to, task.channels);
+  CopyTask again = task;
+  again.to = to.tensor();
+  judged_.copy(queue, task);
+  judge_.copy(queue, again);
+  queue.synchronize();
+  compare_bits("copy", task.to, again.to, task.channels);
+}
+
+void CheckingKernel::compare_states(std::string_view what, const StateTensor& got, const StateTensor& wanted,
+                                    int64_t dim, double o_allowed, double lse_allowed) {
+  const auto value = [](const std::byte* row, int64_t channel) {
+    float number = 0;
+    std::memcpy(&number, row + channel * static_cast<int64_t>(sizeof number), sizeof number);
+    return number;
+  };
+  const std::byte* wanted_o = wanted.o.data;
+  const std::byte* wanted_lse = wanted.lse.data;
+  std::vector<const std::byte*> got_lse;
+  for_each_row(got.lse, [&](int64_t head, int64_t, int64_t, int64_t row) {
+    got_lse.push_back(row_data(got.lse, head, row));
+  });
+  size_t index = 0;
+  for_each_row(got.o, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
+    double square = 0;
+    for (int64_t c = 0; c < dim; ++c) {
+      const double difference = value(row_data(got.o, head, row), c) - static_cast<double>(value(wanted_o, c));
+      square += difference * difference;
+    }
+    const double l = value(got_lse[index++], 0);
+    const double wanted_l = value(wanted_lse, 0);
+    const double lse_error = l == wanted_l ? 0 : std::abs(l - wanted_l);
+    ++rows_;
+    // Written so that NaN is refused.
+    RINGFOLD_CHECK(std::sqrt(square) <= o_allowed && lse_error <= lse_allowed, ExitCode::numerics,
+                   "{}: the kernels differ for sequence {}, position {}, head {}: O by {:.3g} (allowed {:.3g}), LSE {} "
+                   "and {} (allowed {:.3g})",
+                   what, sequence, position, head, std::sqrt(square), o_allowed, l, wanted_l, lse_allowed);
+    wanted_o += dim * static_cast<int64_t>(sizeof(float));
+    wanted_lse += sizeof(float);
+  });
+}
+
+void CheckingKernel::compare_bits(std::string_view what, const Tensor& got, const Tensor& wanted, int64_t channels) {
+  const std::byte* expected = wanted.data;
+  const auto bytes = static_cast<size_t>(channels * bytes_of(got.dtype));
+  for_each_row(got, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
+    ++rows_;
+    RINGFOLD_CHECK(std::memcmp(row_data(got, head, row), expected, bytes) == 0, ExitCode::numerics,
+                   "{}: the kernels differ in bits for sequence {}, position {}, head {}", what, sequence, position,
+                   head);
+    expected += bytes;
+  });
+}
+
+}  // namespace ringfold
