@@ -114,7 +114,7 @@ std::vector<KeySpec> run_keys() {
       {.path = "measure.deadline_seconds", .type = KeyType::number, .default_text = "10", .low = 0, .high = kDaySeconds,
        .help = "an operation fails so long after its peer's last sign of progress"},
       {.path = "measure.ideal", .type = KeyType::boolean, .default_text = "false",
-       .unbuilt = "measuring the ideal is not built yet", .help = "measure the best possible time as well"},
+       .help = "measure one rank on the whole problem as well, to compare with"},
   };
 }
 

@@ -58,6 +58,8 @@ class SafetensorsWriter {
   ~SafetensorsWriter();
   /// May be called from several threads for disjoint rows.
   void write_rows(const std::string& name, int64_t first_row, std::span<const float> values);
+  /// The same for elements in row-major order: part of a row.
+  void write_elements(const std::string& name, int64_t first, std::span<const float> values);
   void finish();
 
  private:

@@ -96,9 +96,16 @@ void SafetensorsWriter::write_rows(const std::string& name, int64_t first_row, s
   const auto found = impl_->entries.find(name);
   RINGFOLD_INVARIANT(found != impl_->entries.end(), "no tensor '{}' in {}", name, impl_->path);
   const SafetensorsEntry& entry = found->second;
-  const int64_t offset = entry.begin + first_row * row_elements_of(entry.shape) * 4;
+  write_elements(name, first_row * row_elements_of(entry.shape), values);
+}
+
+void SafetensorsWriter::write_elements(const std::string& name, int64_t first, std::span<const float> values) {
+  const auto found = impl_->entries.find(name);
+  RINGFOLD_INVARIANT(found != impl_->entries.end(), "no tensor '{}' in {}", name, impl_->path);
+  const SafetensorsEntry& entry = found->second;
+  const int64_t offset = entry.begin + first * 4;
   const auto bytes = static_cast<int64_t>(values.size_bytes());
-  RINGFOLD_INVARIANT(first_row >= 0 && offset + bytes <= entry.end, "rows from {} of tensor '{}'", first_row, name);
+  RINGFOLD_INVARIANT(first >= 0 && offset + bytes <= entry.end, "elements from {} of tensor '{}'", first, name);
   impl_->write(offset, reinterpret_cast<const char*>(values.data()), values.size_bytes());
   impl_->missing_elements -= static_cast<int64_t>(values.size());
 }

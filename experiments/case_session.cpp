@@ -1,0 +1,119 @@
+#include "experiments/case_session.h"
+
+#include "experiments/accumulation.h"
+#include "experiments/output_file.h"
+#include "experiments/rank_case.h"
+#include "lib/transport.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace ringfold {
+
+CaseSession::CaseSession(const PlannedCase& planned, const Setup& setup)
+    : planned_(planned), setup_(setup), turns_(planned.item.cluster.ranks()), outcome_(planned.outcome) {
+  thread_ = std::thread([this] { run(); });
+  turns_.wait_until_ready();
+}
+
+CaseSession::~CaseSession() {
+  turns_.end();
+  if (thread_.joinable()) thread_.join();
+}
+
+Outcome CaseSession::finish() {
+  if (turns_.wait_until_ready()) turns_.finish();
+  thread_.join();
+  if (error_) {
+    try {
+      std::rethrow_exception(error_);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::interrupted) throw;
+      fail(error);
+    } catch (const std::exception& error) {
+      fail(Error(ExitCode::internal, error.what()));
+    }
+  }
+  return outcome_;
+}
+
+/// What was measured before does not count; the plan stays true.
+void CaseSession::fail(const Error& error) {
+  Outcome outcome = outcome_of(error);
+  outcome.plan = std::move(outcome_.plan);
+  outcome_ = std::move(outcome);
+}
+
+void CaseSession::run() {
+  try {
+    TransportOptions options;
+    options.deadline = std::chrono::milliseconds(
+        static_cast<int64_t>(std::llround(planned_.item.measure.deadline_seconds * 1000)));
+    const int ranks = planned_.item.cluster.ranks();
+    const std::unique_ptr<Fabric> fabric = find_transport(planned_.item.transport)->make(ranks, options);
+    std::unique_ptr<OutputFile> file;
+    if (!setup_.save_outputs.empty()) file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
+    const std::vector<Accumulation> how = accumulation_of(*planned_.schedule);
+    run_ranks(*fabric, [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); });
+    if (file != nullptr && is_complete_) file->finish();
+  } catch (...) {
+    error_ = std::current_exception();
+  }
+  turns_.end();
+}
+
+void CaseSession::run_rank(RankContext& context, const Accumulation& how, OutputFile* file) {
+  try {
+    RankCase rank(planned_, context, *setup_.inputs);
+    RankReport report;
+    while (turns_.wait_for_step()) {
+      context.control.tick();
+      report.forwards_ms.push_back(rank.forward_ms());
+    }
+    if (turns_.is_given_up()) return;
+    report.sent_bytes = rank.sent_bytes();
+    if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
+    if (file != nullptr) rank.save(*file);
+    const std::vector<std::string> reports = context.control.gather(report.serialize());
+    if (context.rank == 0) conclude(reports);
+  } catch (const Error& error) {
+    context.control.abort(error);
+    turns_.end();
+    throw;
+  } catch (const std::exception& error) {
+    context.control.abort(Error(ExitCode::internal, error.what()));
+    turns_.end();
+    throw;
+  }
+}
+
+/// On rank 0, with what all ranks report.
+void CaseSession::conclude(const std::vector<std::string>& reports) {
+  Figures figures;
+  const auto warmup = static_cast<size_t>(planned_.item.measure.warmup);
+  for (const std::string& bytes : reports) {
+    const RankReport report = RankReport::parse(bytes);
+    figures.merge(report.figures);
+    outcome_.sent_bytes.push_back(report.sent_bytes);
+    for (size_t i = warmup; i < report.forwards_ms.size(); ++i) {
+      outcome_.ranks_ms.resize(std::max(outcome_.ranks_ms.size(), i - warmup + 1));
+      outcome_.ranks_ms[i - warmup].push_back(report.forwards_ms[i]);
+    }
+  }
+  is_complete_ = true;
+  for (size_t rank = 0; rank < reports.size(); ++rank) {
+    const int64_t planned = outcome_.plan->sent_bytes[rank];
+    RINGFOLD_INVARIANT(outcome_.sent_bytes[rank] == planned, "rank {} sent {} bytes in a forward, its plan says {}", rank,
+                       outcome_.sent_bytes[rank], planned);
+  }
+  if (setup_.judge == nullptr) return;
+  outcome_.numerics = Numerics{{figures.output.error, figures.output.bound},
+                               {figures.lse.error, figures.lse.bound},
+                               setup_.judge->rows_checked(figures)};
+  outcome_.reason = setup_.judge->failure_of(figures);
+  if (outcome_.reason.empty()) return;
+  outcome_.status = Status::failed;
+  outcome_.exit = ExitCode::numerics;
+}
+
+}  // namespace ringfold

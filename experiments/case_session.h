@@ -1,0 +1,53 @@
+#pragma once
+
+#include "experiments/planned_case.h"
+#include "experiments/turns.h"
+#include "lib/compare.h"
+#include "lib/inputs.h"
+#include "lib/judge.h"
+#include "lib/ranks.h"
+
+#include <exception>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ringfold {
+
+class OutputFile;
+
+/// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps of
+/// several sessions can alternate.
+class CaseSession {
+ public:
+  struct Setup {
+    const InputSource* inputs = nullptr;
+    const Judge* judge = nullptr;  ///< null: nothing is compared
+    std::string save_outputs;      ///< path, or empty
+  };
+
+  /// Starts the ranks and waits until they are set up. The planned case must be proved and outlive this.
+  CaseSession(const PlannedCase& planned, const Setup& setup);
+  ~CaseSession();
+
+  /// One forward. False: the case has failed.
+  bool step() { return turns_.run_step(); }
+  /// Judges the latest forward, ends the case and tells what became of it. Throws Error(interrupted) only.
+  Outcome finish();
+
+ private:
+  void run();
+  void run_rank(RankContext& context, const Accumulation& how, OutputFile* file);
+  void conclude(const std::vector<std::string>& reports);
+  void fail(const Error& error);
+
+  const PlannedCase& planned_;
+  Setup setup_;
+  Turns turns_;
+  Outcome outcome_;
+  bool is_complete_ = false;
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
+}  // namespace ringfold

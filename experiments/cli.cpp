@@ -1,0 +1,110 @@
+#include "experiments/cli.h"
+
+#include "experiments/commands.h"
+#include "experiments/diagnostics.h"
+#include "experiments/environment.h"
+#include "experiments/help.h"
+#include "experiments/run_command.h"
+#include "lib/error.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+namespace ringfold {
+namespace {
+
+using Action = std::function<ExitCode()>;
+
+CLI::App* add_command(CLI::App& program, std::string_view name) {
+  CLI::App* command = program.add_subcommand(std::string(name));
+  command->formatter_fn([name](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(name); });
+  return command;
+}
+
+void add_experiment(CLI::App& command, std::string& file, std::vector<std::string>& overrides) {
+  command.add_option("FILE", file)->required();
+  command.add_option("overrides", overrides);
+}
+
+void add_run(CLI::App& program, RunOptions& options, Action& action) {
+  CLI::App* command = add_command(program, "run");
+  add_experiment(*command, options.file, options.overrides);
+  command->add_option("--out", options.out);
+  command->add_flag("--resume", options.resume);
+  command->add_flag("--save-outputs", options.save_outputs);
+  command->add_flag("--save-inputs", options.save_inputs);
+  command->callback([&] { action = [&] { return run_command(options); }; });
+}
+
+void add_plan(CLI::App& program, PlanOptions& options, Action& action) {
+  CLI::App* command = add_command(program, "plan");
+  add_experiment(*command, options.file, options.overrides);
+  command->add_flag("--json", options.json);
+  command->add_flag("--operations", options.operations);
+  command->add_option("--ranks", options.ranks);
+  command->callback([&] { action = [&] { return plan_command(options); }; });
+}
+
+void add_check(CLI::App& program, CheckOptions& options, Action& action) {
+  CLI::App* command = add_command(program, "check");
+  command->add_option("FILE", options.file);
+  command->add_option("overrides", options.overrides);
+  command->callback([&] { action = [&] { return check_command(options); }; });
+}
+
+void add_list(CLI::App& program, std::string& what, Action& action) {
+  CLI::App* command = add_command(program, "list");
+  command->add_option("WHAT", what)->required();
+  command->callback([&] { action = [&] { return list_command(what); }; });
+}
+
+ExitCode run(int argc, char** argv) {
+  CLI::App program;
+  program.formatter_fn([](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(""); });
+  program.set_version_flag("--version", fmt::format("ringfold {} ({})", version(), revision()));
+  program.require_subcommand(1);
+  Action action;
+  RunOptions run_options;
+  PlanOptions plan_options;
+  CheckOptions check_options;
+  std::string what;
+  add_run(program, run_options, action);
+  add_plan(program, plan_options, action);
+  add_check(program, check_options, action);
+  add_list(program, what, action);
+  add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    program.exit(success);
+    return ExitCode::ok;
+  } catch (const CLI::ParseError& error) {
+    throw Error(ExitCode::usage, fmt::format("{} (see ringfold --help)", error.what()));
+  }
+  return action();
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  try {
+    const ExitCode code = run(argc, argv);
+    // A full disk behind standard output must not pass for success.
+    RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
+    return static_cast<int>(code);
+  } catch (const ConfigurationError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const Error& error) {
+    fmt::print(stderr, "ringfold: {}\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "ringfold: internal error: {}\n", error.what());
+    return static_cast<int>(ExitCode::internal);
+  }
+}
+
+}  // namespace ringfold

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "lib/error.h"
+
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+struct PlanOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+  bool json = false;
+  bool operations = false;
+  std::string ranks;  ///< "0-3,7": whose operations are printed; empty: all
+};
+
+struct CheckOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+  bool schema = false;  ///< print the JSON Schema of experiment files instead
+};
+
+/// Plans and proves every case; touches no device.
+ExitCode plan_command(const PlanOptions& options);
+/// Reads the file and the header of its input file.
+ExitCode check_command(const CheckOptions& options);
+/// strategies, transports or kernels.
+ExitCode list_command(const std::string& what);
+/// What this machine offers, and why something is missing.
+ExitCode doctor_command();
+
+}  // namespace ringfold

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "experiments/case_session.h"
+#include "experiments/planned_case.h"
+#include "experiments/problem_data.h"
+#include "experiments/progress.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+/// Cases that differ in their strategy only, as indices into the list given: their repeats alternate.
+std::vector<std::vector<size_t>> groups_of(const std::vector<Case>& cases);
+
+struct SaveOptions {
+  std::string folder;
+  bool outputs = false;
+  bool inputs = false;
+};
+
+/// Runs groups of cases, one after the other; keeps inputs and references from group to group where they are the same.
+class GroupRunner {
+ public:
+  /// Called for every case of a group in order, as soon as the case and all before it have ended.
+  using Ended = std::function<void(const Case&, const Outcome&)>;
+
+  GroupRunner(Progress& progress, SaveOptions save) : progress_(progress), save_(std::move(save)) {}
+
+  /// Throws Error(interrupted), and what `ended` throws; everything else becomes an outcome.
+  void run(const std::vector<Case>& group, const Ended& ended);
+
+ private:
+  /// One case on its way; without a session if it cannot run.
+  struct Running {
+    PlannedCase planned;
+    std::unique_ptr<CaseSession> session;
+  };
+
+  void run_together(std::vector<Running>& cases, const Ended& ended);
+  void start(Running& running);
+  void start_ideal(const Case& item);
+  void step(std::vector<Running>& cases, const std::string& doing, double share);
+  void finish(Running& running, const Ended& ended);
+
+  Progress& progress_;
+  SaveOptions save_;
+  ProblemData data_;
+  Running ideal_;                  ///< the whole problem on one rank, beside the group's cases
+  std::optional<double> ideal_ms_;
+};
+
+}  // namespace ringfold

@@ -1,0 +1,83 @@
+#include "experiments/help.h"
+
+namespace ringfold {
+namespace {
+
+constexpr std::string_view kProgram = R"(ringfold: plans, proves, runs and compares schedules of distributed attention.
+
+Usage: ringfold COMMAND ...
+
+  run FILE [key=value ...]     run an experiment and compare its strategies
+  plan FILE [key=value ...]    plan and prove it, without running anything
+  check FILE [key=value ...]   validate the file and its input file
+  list strategies|transports|kernels
+                               what a file may name, with options
+  doctor                       what this machine offers, and what it lacks
+
+  --help                       this text; `ringfold COMMAND --help` for more
+  --version                    version and revision
+
+An override has the words of the file, with dots: cluster.sp=8, dtype and
+lists as in problem.dtype=bf16 'strategies=[naive_ring]'.
+
+Exit codes: 0 all passed, 1 internal error, 2 usage, 3 configuration,
+4 unavailable or unsupported, 5 numerics failed, 6 deadline passed,
+7 peer lost, 8 regression, 9 schedule refuted, 10 nothing to run,
+130 interrupted.
+)";
+
+constexpr std::string_view kRun = R"(Usage: ringfold run FILE [key=value ...] [options]
+
+Plans every case of the experiment, proves the plan, runs it, checks the
+numbers and prints a table. DIR/results.jsonl gets a line a case.
+
+  --out DIR        where results go (default: results/NAME-UTCTIME)
+  --resume         go on with the results in DIR: cases that are there and need
+                   not run again are skipped
+  --save-outputs   write O and LSE to DIR/ID.safetensors
+  --save-inputs    write Q, K and V to DIR/ID.inputs.safetensors, usable as an
+                   input file
+)";
+
+constexpr std::string_view kPlan = R"(Usage: ringfold plan FILE [key=value ...] [options]
+
+Plans and proves every case. Per rank: steps, bytes, FLOPs and memory; a
+diagram; the verdict. Touches no device.
+
+  --json           machine-readable: {"schema": 1, "cases": [...]}
+  --operations     every operation of every rank
+  --ranks LIST     only those of these ranks: 0-3,7
+)";
+
+constexpr std::string_view kCheck = R"(Usage: ringfold check FILE [key=value ...]
+       ringfold check --schema
+
+Validates the file, every case of its sweep and the header of its input file;
+reports all errors at once.
+
+  --schema         print the JSON Schema of experiment files, for editors
+)";
+
+constexpr std::string_view kList = R"(Usage: ringfold list strategies|transports|kernels
+
+What an experiment file may name, with options and whether this machine has it.
+)";
+
+constexpr std::string_view kDoctor = R"(Usage: ringfold doctor
+
+What this machine offers, why something is missing, and how long a message
+between two ranks takes.
+)";
+
+}  // namespace
+
+std::string help_text(std::string_view command) {
+  if (command == "run") return std::string(kRun);
+  if (command == "plan") return std::string(kPlan);
+  if (command == "check") return std::string(kCheck);
+  if (command == "list") return std::string(kList);
+  if (command == "doctor") return std::string(kDoctor);
+  return std::string(kProgram);
+}
+
+}  // namespace ringfold

@@ -1,0 +1,119 @@
+#include "experiments/planned_case.h"
+
+#include "experiments/memory.h"
+#include "experiments/text.h"
+#include "lib/check.h"
+#include "lib/kernel.h"
+#include "lib/passes.h"
+#include "lib/placement.h"
+#include "lib/strategy.h"
+#include "lib/transport.h"
+
+#include <numeric>
+
+namespace ringfold {
+namespace {
+
+void prove(const Schedule& schedule, std::string_view after) {
+  const Verdict verdict = check(schedule);
+  RINGFOLD_CHECK(verdict.proved(), ExitCode::refuted, "{}{}{}", after, after.empty() ? "" : ": ", verdict.summary());
+}
+
+bool is_on(const Case& item, std::string_view pass) {
+  const auto found = item.passes.find(std::string(pass));
+  return found == item.passes.end() || found->second;
+}
+
+Schedule prove_and_improve(const Case& item, Schedule schedule) {
+  prove(schedule, "");
+  for (const Pass& pass : pass_table()) {
+    if (!is_on(item, pass.name)) continue;
+    schedule = pass.apply(std::move(schedule));
+    prove(schedule, fmt::format("after pass {}", pass.name));
+  }
+  const bool has_buffers = !schedule.ranks.empty() && (!schedule.ranks[0].offsets.empty() ||
+                                                       schedule.ranks[0].blocks.empty());
+  if (!has_buffers) {
+    schedule = assign_buffers(std::move(schedule), /*reuse=*/false);
+    prove(schedule, "with buffers");
+  }
+  return schedule;
+}
+
+Schedule make_schedule(const Case& item) {
+  RINGFOLD_CHECK(item.unsupported_reason.empty(), ExitCode::unavailable, "{}", item.unsupported_reason);
+  const StrategyInfo* info = find_strategy(item.strategy);
+  RINGFOLD_CHECK(info != nullptr, ExitCode::unavailable, "strategy {} is not built", item.strategy);
+  const std::unique_ptr<Strategy> strategy = info->make(item.options);
+  const std::optional<std::string> reason = cluster_supports(*strategy, item.problem, item.cluster);
+  RINGFOLD_CHECK(!reason, ExitCode::unavailable, "{}", reason.value_or(""));
+  return prove_and_improve(item, plan_cluster(*strategy, item.strategy, item.problem, item.cluster));
+}
+
+/// What a kernel cannot do and a plan asks of it.
+std::string missing_in_kernel(const Capabilities& can, const Schedule& schedule) {
+  for (const Program& program : schedule.ranks) {
+    for (const Operation& operation : program.operations) {
+      const auto* attend = std::get_if<Attend>(&operation);
+      if (attend == nullptr) continue;
+      if (!can.folds && attend->state_in != kNoBlock) return "the kernel cannot fold into a state";
+      if (!can.many_kv_pieces && attend->kv.size() > 1) return "the kernel takes one piece of K and V an attend";
+    }
+  }
+  return "";
+}
+
+std::string missing_kernel(const PlannedCase& planned) {
+  const Case& item = planned.item;
+  const KernelInfo* info = find_kernel(item.kernel);
+  if (info == nullptr) return fmt::format("kernel {} is not built", item.kernel);
+  if (const auto reason = info->unavailable()) return fmt::format("kernel {} is unavailable: {}", item.kernel, *reason);
+  const Capabilities can = info->make({})->capabilities();
+  if (can.refuses) {
+    if (const auto reason = can.refuses(item.problem)) return *reason;
+  }
+  return missing_in_kernel(can, *planned.schedule);
+}
+
+}  // namespace
+
+PlannedCase plan_case(const Case& item) {
+  PlannedCase planned;
+  planned.item = item;
+  try {
+    planned.schedule = make_schedule(item);
+    planned.outcome.plan = cost_of(*planned.schedule);
+  } catch (const Error& error) {
+    planned.outcome = outcome_of(error);
+    planned.schedule.reset();
+  } catch (const std::exception& error) {
+    planned.outcome = outcome_of(Error(ExitCode::internal, fmt::format("planning failed: {}", error.what())));
+    planned.schedule.reset();
+  }
+  return planned;
+}
+
+std::string missing_for(const PlannedCase& planned) {
+  const TransportInfo* transport = find_transport(planned.item.transport);
+  if (transport == nullptr) return fmt::format("transport {} is not built", planned.item.transport);
+  if (const auto reason = transport->unavailable()) {
+    return fmt::format("transport {} is unavailable: {}", planned.item.transport, *reason);
+  }
+  const std::string kernel = missing_kernel(planned);
+  if (!kernel.empty()) return kernel;
+  const int64_t needed = memory_bytes(planned);
+  const int64_t available = available_memory_bytes();
+  if (needed > available) {
+    return fmt::format("its {} ranks need {} of memory together, {} are available", planned.item.cluster.ranks(),
+                       bytes_text(needed), bytes_text(available));
+  }
+  return "";
+}
+
+int64_t memory_bytes(const PlannedCase& planned) {
+  int64_t bytes = 0;
+  for (const Program& program : planned.schedule->ranks) bytes += program.arena_bytes;
+  return bytes;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "experiments/case.h"
+#include "experiments/row.h"
+#include "lib/schedule.h"
+
+#include <optional>
+
+namespace ringfold {
+
+/// A case whose plan was made and proved, or why it was not.
+struct PlannedCase {
+  Case item;
+  std::optional<Schedule> schedule;  ///< proved, after all passes, buffers assigned; absent if not proved
+  Outcome outcome;                   ///< passed means proved here; `plan` is there for a proved schedule
+
+  bool is_proved() const { return schedule.has_value(); }
+};
+
+/// Plans, proves, applies the passes and proves what each of them returns. Touches no device. Never throws Error.
+PlannedCase plan_case(const Case& item);
+
+/// Why this machine cannot run the case: its transport or its kernel is missing or does not take the problem, or it
+/// needs more memory than there is. Empty if it can.
+std::string missing_for(const PlannedCase& planned);
+
+/// Host memory of all ranks of a plan.
+int64_t memory_bytes(const PlannedCase& planned);
+
+}  // namespace ringfold

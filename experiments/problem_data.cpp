@@ -1,0 +1,131 @@
+#include "experiments/problem_data.h"
+
+#include "experiments/cached_inputs.h"
+#include "experiments/memory.h"
+#include "experiments/safetensors.h"
+#include "lib/error.h"
+#include "lib/shards.h"
+#include "lib/stop.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace ringfold {
+namespace {
+
+InputKind kind_of(const std::string& name) {
+  for (InputKind kind : {InputKind::gauss, InputKind::peaked, InputKind::count, InputKind::needle}) {
+    if (to_string(kind) == name) return kind;
+  }
+  RINGFOLD_INVARIANT(false, "no inputs are called '{}'", name);
+}
+
+std::vector<float> read_tensor(const SafetensorsReader& reader, const std::string& name, int64_t rows,
+                               int64_t elements) {
+  std::vector<float> values(static_cast<size_t>(rows * elements));
+  reader.read_rows(name, 0, rows, values);
+  return values;
+}
+
+std::unique_ptr<InputSource> make_source(const Case& item) {
+  const Problem& problem = item.problem;
+  if (!item.inputs.generate.empty()) {
+    return std::make_unique<GeneratedInputs>(problem, kind_of(item.inputs.generate),
+                                             static_cast<uint64_t>(item.inputs.seed));
+  }
+  check_input_file(item.inputs.file, problem);
+  const SafetensorsReader reader(item.inputs.file);
+  const Heads& heads = problem.heads;
+  return std::make_unique<StoredInputs>(
+      problem, read_tensor(reader, "q", problem.query_tokens(), heads.query * heads.dim),
+      read_tensor(reader, "k", problem.kv_tokens(), heads.kv * heads.dim),
+      read_tensor(reader, "v", problem.kv_tokens(), heads.kv * heads.dim));
+}
+
+/// What decides about the values of inputs and outputs: not where they lie.
+std::string key_of(const Case& item) {
+  const Problem& problem = item.problem;
+  std::string key = fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype),
+                                problem.softmax_scale(), problem.heads.query, problem.heads.kv, problem.heads.dim,
+                                item.inputs.generate.empty() ? item.inputs.digest + item.inputs.file
+                                                             : item.inputs.generate);
+  key += fmt::format(" {}", item.inputs.seed);
+  for (const Sequence& sequence : problem.sequences) key += fmt::format(" {}+{}", sequence.cached, sequence.query);
+  return key;
+}
+
+/// First and last tokens of all blocks that strategies cut new tokens into.
+TokenSet edges_of(const Case& item) {
+  std::vector<TokenRange> edges;
+  const int64_t chunks = 2 * int64_t{item.cluster.sp};
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const TokenSet tokens = query_chunk(item.problem, chunks, chunk);
+    for (const TokenRange& range : tokens.ranges()) {
+      edges.push_back({range.sequence, range.begin, range.begin + 1});
+      edges.push_back({range.sequence, range.end - 1, range.end});
+    }
+  }
+  return TokenSet(std::move(edges));
+}
+
+/// Head by head, so that an interruption is heard.
+void prepare(Judge& judge, const Problem& problem, const ProblemData::Doing& doing) {
+  const int64_t group = problem.heads.group();
+  const auto sequences = static_cast<int64_t>(problem.sequences.size());
+  int64_t done = 0;
+  for (int64_t sequence = 0; sequence < sequences; ++sequence) {
+    const Sequence& lengths = problem.sequences[static_cast<size_t>(sequence)];
+    const TokenSet tokens = TokenSet::range(sequence, lengths.cached, lengths.length());
+    for (int64_t head = 0; head < problem.heads.kv; ++head) {
+      RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
+      doing("reference", static_cast<double>(done++) / static_cast<double>(sequences * problem.heads.kv));
+      judge.prepare(tokens, {head * group, (head + 1) * group});
+    }
+  }
+}
+
+int64_t input_elements(const Problem& problem) {
+  return problem.heads.dim *
+         (problem.query_tokens() * problem.heads.query + 2 * problem.kv_tokens() * problem.heads.kv);
+}
+
+}  // namespace
+
+void ProblemData::drop_other_problems(const Case& item) {
+  const std::string key = key_of(item);
+  if (key == key_) return;
+  judges_.clear();
+  cached_.reset();
+  source_.reset();
+  key_ = key;
+}
+
+const InputSource& ProblemData::inputs(const Case& item) {
+  drop_other_problems(item);
+  if (source_ == nullptr) source_ = make_source(item);
+  const bool is_generated = !item.inputs.generate.empty();
+  // Elements cost less to read than to make; where memory is short, they are made again for each case.
+  if (is_generated && cached_ == nullptr && shared_bytes(item) < available_memory_bytes() / 4) {
+    cached_ = std::make_unique<CachedInputs>(*source_);
+  }
+  return cached_ != nullptr ? *cached_ : *source_;
+}
+
+const Judge& ProblemData::judge(const Case& item, const Doing& doing) {
+  const InputSource& source = inputs(item);
+  auto judge = std::make_unique<Judge>(source, item.measure.reference_seconds, edges_of(item));
+  // A sample depends on where blocks end; all rows do not.
+  const bool is_whole = judge->checked() == query_set(item.problem);
+  const std::string key = is_whole ? "all" : fmt::format("{} {}", item.measure.reference_seconds, item.cluster.sp);
+  for (const auto& [known, old] : judges_) {
+    if (known == key) return *old;
+  }
+  prepare(*judge, item.problem, doing);
+  judges_.emplace_back(key, std::move(judge));
+  return *judges_.back().second;
+}
+
+int64_t shared_bytes(const Case& item) { return input_elements(item.problem) * static_cast<int64_t>(sizeof(float)); }
+
+}  // namespace ringfold

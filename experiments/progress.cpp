@@ -1,0 +1,72 @@
+#include "experiments/progress.h"
+
+#include "experiments/text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace ringfold {
+namespace {
+
+constexpr int kBarColumns = 20;
+constexpr auto kBetweenFrames = std::chrono::milliseconds(100);
+
+int usable_columns() {
+  const char* terminal = std::getenv("TERM");
+  if (terminal != nullptr && std::string_view(terminal) == "dumb") return 0;
+  return terminal_columns(STDERR_FILENO);
+}
+
+}  // namespace
+
+Progress::Progress(int64_t cases) : cases_(cases), columns_(usable_columns()) {}
+
+Progress::~Progress() { clear(); }
+
+std::string Progress::time_left(double done) const {
+  if (done <= 0 || cases_ == 0) return "";
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+  return ", about " + duration_text(seconds * (static_cast<double>(cases_) - done) / done) + " left";
+}
+
+void Progress::clear() {
+  if (is_shown_) fmt::print(stderr, "\r\x1b[K");
+  is_shown_ = false;
+  std::fflush(stderr);
+}
+
+void Progress::show(const std::string& doing, double share) {
+  const Clock::time_point now = Clock::now();
+  if (columns_ == 0 || (is_shown_ && now - last_shown_ < kBetweenFrames)) return;
+  const double done = static_cast<double>(finished_) + std::clamp(share, 0.0, static_cast<double>(cases_ - finished_));
+  const auto filled = static_cast<size_t>(cases_ > 0 ? kBarColumns * done / static_cast<double>(cases_) : kBarColumns);
+  std::string line = fmt::format("[{}{}] {}/{} {}{}", std::string(filled, '='), std::string(kBarColumns - filled, ' '),
+                                 finished_, cases_, doing, time_left(done));
+  if (static_cast<int>(line.size()) >= columns_) line.resize(static_cast<size_t>(std::max(columns_ - 1, 0)));
+  fmt::print(stderr, "\r\x1b[K{}", line);
+  std::fflush(stderr);
+  is_shown_ = true;
+  last_shown_ = now;
+}
+
+void Progress::finished(const std::string& label, const std::string& outcome) {
+  ++finished_;
+  if (columns_ > 0) return;
+  const std::string left = finished_ < cases_ ? time_left(static_cast<double>(finished_)) : "";
+  fmt::print(stderr, "[{}/{}] {}: {}{}\n", finished_, cases_, label, outcome, left);
+  std::fflush(stderr);
+}
+
+void Progress::note(const std::string& text) {
+  clear();
+  fmt::print(stderr, "{}\n", text);
+  std::fflush(stderr);
+}
+
+}  // namespace ringfold

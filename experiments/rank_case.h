@@ -1,0 +1,47 @@
+#pragma once
+
+#include "experiments/planned_case.h"
+#include "lib/compare.h"
+#include "lib/inputs.h"
+#include "lib/judge.h"
+#include "lib/ranks.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+class OutputFile;
+
+/// One rank's part of a case: its kernel, its executor, its rows.
+class RankCase {
+ public:
+  /// Allocates, and fills the rank's input blocks from the source.
+  RankCase(const PlannedCase& planned, RankContext& context, const InputSource& inputs);
+  ~RankCase();
+
+  /// One forward that begins on all ranks at once, in ms of this rank's steady clock.
+  double forward_ms();
+  /// Bytes sent in the latest forward.
+  int64_t sent_bytes() const;
+  /// Compares the rows of O and LSE that the rank holds.
+  Figures judge(const Judge& judge, const Accumulation& how) const;
+  void save(OutputFile& file) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What a rank reports to rank 0 at the end of a case, through Control.
+struct RankReport {
+  std::vector<double> forwards_ms;  ///< [repeat]
+  int64_t sent_bytes = 0;
+  Figures figures;
+
+  std::string serialize() const;
+  static RankReport parse(const std::string& bytes);
+};
+
+}  // namespace ringfold

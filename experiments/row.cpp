@@ -1,0 +1,135 @@
+#include "experiments/row.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace ringfold {
+namespace {
+
+/// JSON has no infinities and no NaN: they are written as strings.
+Row number(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
+
+Row figure_json(const Figure& figure) {
+  Row json;
+  json["error"] = number(figure.error);
+  json["bound"] = number(figure.bound);
+  return json;
+}
+
+Row timing_json(const Outcome& outcome) {
+  Row timing;
+  const double median = median_ms(outcome.ranks_ms);
+  timing["median_ms"] = number(median);
+  Row repeats = Row::array();
+  for (const std::vector<double>& ranks : outcome.ranks_ms) {
+    Row repeat = Row::array();
+    for (double ms : ranks) repeat.push_back(number(ms));
+    repeats.push_back(std::move(repeat));
+  }
+  timing["ranks_ms"] = std::move(repeats);
+  if (outcome.plan && !outcome.plan->flops.empty()) {
+    const std::vector<int64_t>& flops = outcome.plan->flops;
+    const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
+    timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (median * 1e9));
+  }
+  if (outcome.ideal_ms) timing["ideal_ms"] = number(*outcome.ideal_ms);
+  return timing;
+}
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::passed: return "passed";
+    case Status::failed: return "failed";
+    case Status::skipped: return "skipped";
+    case Status::refuted: return "refuted";
+  }
+  return "?";
+}
+
+Outcome outcome_of(const Error& error) {
+  Outcome outcome;
+  outcome.exit = error.code();
+  outcome.reason = error.what();
+  outcome.status = error.code() == ExitCode::unavailable ? Status::skipped
+                   : error.code() == ExitCode::refuted   ? Status::refuted
+                                                         : Status::failed;
+  return outcome;
+}
+
+double median_ms(const std::vector<std::vector<double>>& ranks_ms) {
+  RINGFOLD_INVARIANT(!ranks_ms.empty(), "a median of no repeats");
+  std::vector<double> slowest;
+  for (const std::vector<double>& ranks : ranks_ms) slowest.push_back(*std::max_element(ranks.begin(), ranks.end()));
+  std::sort(slowest.begin(), slowest.end());
+  const size_t middle = slowest.size() / 2;
+  return slowest.size() % 2 == 1 ? slowest[middle] : (slowest[middle - 1] + slowest[middle]) / 2;
+}
+
+Row options_json(const Case& item) {
+  Row options = Row::object();
+  for (const auto& [name, value] : item.options) options[name] = value;
+  return options;
+}
+
+Row plan_json(const Cost& cost) {
+  Row plan;
+  plan["sent_bytes"] = cost.sent_bytes;
+  plan["received_bytes"] = cost.received_bytes;
+  plan["flops"] = cost.flops;
+  plan["peak_bytes"] = cost.peak_bytes;
+  plan["attends"] = cost.attends;
+  plan["imbalance"] = number(cost.imbalance);
+  plan["minimum_sent_bytes"] = cost.minimum_sent_bytes;
+  return plan;
+}
+
+Row make_row(const std::string& name, const Case& item, const Outcome& outcome, const Row& environment,
+             const std::string& command) {
+  Row row;
+  row["schema"] = 1;
+  row["id"] = item.id;
+  row["name"] = name;
+  row["status"] = to_string(outcome.status);
+  row["exit"] = static_cast<int>(outcome.exit);
+  row["reason"] = outcome.reason;
+  row["strategy"] = item.strategy;
+  row["options"] = options_json(item);
+  row["transport"] = item.transport;
+  row["kernel"] = item.kernel;
+  row["case"] = Row::parse(item.canonical);
+  if (outcome.plan) row["plan"] = plan_json(*outcome.plan);
+  if (!outcome.sent_bytes.empty()) row["traffic"]["sent_bytes"] = outcome.sent_bytes;
+  if (outcome.numerics) {
+    Row& numerics = row["numerics"];
+    numerics["output"] = figure_json(outcome.numerics->output);
+    numerics["lse"] = figure_json(outcome.numerics->lse);
+    numerics["rows_checked"] = outcome.numerics->rows_checked;
+  }
+  if (!outcome.ranks_ms.empty()) row["timing"] = timing_json(outcome);
+  row["environment"] = environment;
+  row["command"] = command;
+  return row;
+}
+
+ExitCode exit_of(const std::vector<Row>& rows) {
+  const auto has = [&](ExitCode code) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const Row& row) { return row.at("exit").get<int>() == static_cast<int>(code); });
+  };
+  for (ExitCode code : {ExitCode::internal, ExitCode::peer_lost, ExitCode::deadline, ExitCode::refuted,
+                        ExitCode::numerics, ExitCode::unavailable}) {
+    if (has(code)) return code;
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "lib/error.h"
+
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+struct RunOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+  std::string out;  ///< empty: a new folder under results/
+  bool resume = false;
+  bool save_outputs = false;
+  bool save_inputs = false;
+};
+
+/// `ringfold run`: writes results, prints the table on standard output, progress on standard error.
+ExitCode run_command(const RunOptions& options);
+
+}  // namespace ringfold

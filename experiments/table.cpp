@@ -1,0 +1,214 @@
+#include "experiments/table.h"
+
+#include "experiments/grid.h"
+#include "experiments/text.h"
+#include "experiments/variation.h"
+#include "lib/strategy.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace ringfold {
+namespace {
+
+constexpr int64_t kAnyWidth = 100;
+
+double number_of(const Row& json) {
+  if (json.is_number()) return json.get<double>();
+  return json == "inf" ? INFINITY : json == "-inf" ? -INFINITY : NAN;
+}
+
+int64_t largest(const Row& list) {
+  int64_t most = 0;
+  for (const Row& value : list) most = std::max(most, value.get<int64_t>());
+  return most;
+}
+
+std::string status_of(const Row& row) { return row["status"].get<std::string>(); }
+
+std::string problem_of(const Row& row) {
+  Row problem = row["case"];
+  problem.erase("strategies");
+  return problem.dump();
+}
+
+/// Rows with the shortest median among those of their problem that passed, where there are several.
+std::vector<bool> best_rows(const std::vector<Row>& rows) {
+  std::map<std::string, std::vector<size_t>> by_problem;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (status_of(rows[i]) == "passed" && rows[i].contains("timing")) by_problem[problem_of(rows[i])].push_back(i);
+  }
+  std::vector<bool> best(rows.size(), false);
+  for (const auto& [problem, candidates] : by_problem) {
+    if (candidates.size() < 2) continue;
+    const auto median = [&](size_t i) { return number_of(rows[i]["timing"]["median_ms"]); };
+    best[*std::min_element(candidates.begin(), candidates.end(),
+                           [&](size_t a, size_t b) { return median(a) < median(b); })] = true;
+  }
+  return best;
+}
+
+std::string median_text(const Row& row) {
+  return row.contains("timing") ? number_text(number_of(row["timing"]["median_ms"])) : "";
+}
+
+/// (slowest - fastest repeat) / median, of each repeat's slowest rank.
+std::string spread_text(const Row& row) {
+  if (!row.contains("timing") || row["timing"]["ranks_ms"].size() < 2) return "";
+  std::vector<double> repeats;
+  for (const Row& ranks : row["timing"]["ranks_ms"]) {
+    double slowest = 0;
+    for (const Row& ms : ranks) slowest = std::max(slowest, number_of(ms));
+    repeats.push_back(slowest);
+  }
+  const auto [low, high] = std::minmax_element(repeats.begin(), repeats.end());
+  return fmt::format("{:.0f}%", 100 * (*high - *low) / number_of(row["timing"]["median_ms"]));
+}
+
+std::string tflops_text(const Row& row) {
+  if (!row.contains("timing") || !row["timing"].contains("tflops_per_rank")) return "";
+  return number_text(number_of(row["timing"]["tflops_per_rank"]));
+}
+
+std::string sent_text(const Row& row) {
+  return row.contains("plan") ? bytes_text(largest(row["plan"]["sent_bytes"])) : "";
+}
+
+/// Bytes sent by all ranks over the fewest that their placement allows.
+std::string ratio_text(const Row& row) {
+  if (!row.contains("plan")) return "";
+  double sent = 0;
+  double minimum = 0;
+  for (const Row& bytes : row["plan"]["sent_bytes"]) sent += bytes.get<double>();
+  for (const Row& bytes : row["plan"]["minimum_sent_bytes"]) minimum += bytes.get<double>();
+  if (minimum == 0) return sent == 0 ? "-" : "inf";
+  return fmt::format("{:.2f}", sent / minimum);
+}
+
+std::string imbalance_text(const Row& row) {
+  return row.contains("plan") ? fmt::format("{:.2f}", number_of(row["plan"]["imbalance"])) : "";
+}
+
+std::string peak_text(const Row& row) {
+  return row.contains("plan") ? bytes_text(largest(row["plan"]["peak_bytes"])) : "";
+}
+
+/// The larger error / bound of O and LSE.
+std::string error_text(const Row& row) {
+  if (!row.contains("numerics")) return "";
+  double worst = 0;
+  for (const char* what : {"output", "lse"}) {
+    const double error = number_of(row["numerics"][what]["error"]);
+    const double bound = number_of(row["numerics"][what]["bound"]);
+    if (error != 0) worst = std::max(worst, error / bound);
+  }
+  return fmt::format("{:.2f}", worst);
+}
+
+std::string ideal_text(const Row& row) {
+  if (!row.contains("timing") || !row["timing"].contains("ideal_ms")) return "";
+  return fmt::format("{:.0f}%", 100 * number_of(row["timing"]["ideal_ms"]) / number_of(row["timing"]["median_ms"]));
+}
+
+std::vector<Column> columns_of(const std::vector<Row>& rows, const std::vector<bool>& best) {
+  std::vector<Column> columns;
+  std::vector<Row> cases;
+  for (const Row& row : rows) cases.push_back(row["case"]);
+  const Variation variation = variation_of(cases);
+  for (size_t key = 0; key < variation.keys.size(); ++key) {
+    Column column{variation.keys[key], false, 20, {}};
+    for (const auto& values : variation.values) column.cells.push_back(values[key]);
+    columns.push_back(std::move(column));
+  }
+  Column strategy{"  strategy", true, 30, {}};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    strategy.cells.push_back((best[i] ? "* " : "  ") + strategy_label(rows[i]));
+  }
+  columns.push_back(std::move(strategy));
+  const auto add = [&](const char* title, bool is_text, int importance, std::string (*cell)(const Row&)) {
+    Column column{title, is_text, importance, {}};
+    for (const Row& row : rows) column.cells.push_back(cell(row));
+    const auto is_empty = [](const std::string& text) { return text.empty(); };
+    if (!std::all_of(column.cells.begin(), column.cells.end(), is_empty)) columns.push_back(std::move(column));
+  };
+  add("status", true, 18, status_of);
+  add("median ms", false, 19, median_text);
+  add("spread", false, 8, spread_text);
+  add("of ideal", false, 14, ideal_text);
+  add("TFLOP/s", false, 15, tflops_text);
+  add("sent", false, 13, sent_text);
+  add("x min", false, 10, ratio_text);
+  add("imbal.", false, 11, imbalance_text);
+  add("memory", false, 9, peak_text);
+  add("err/bound", false, 12, error_text);
+  return columns;
+}
+
+/// Why rows did not pass, each reason once.
+std::string reasons_text(const std::vector<Row>& rows, int64_t width) {
+  std::map<std::string, std::vector<std::string>> labels;
+  std::vector<std::string> order;
+  for (const Row& row : rows) {
+    if (status_of(row) == "passed") continue;
+    const std::string reason = status_of(row) + ": " + row["reason"].get<std::string>();
+    if (labels.count(reason) == 0) order.push_back(reason);
+    const std::string label = strategy_label(row);
+    std::vector<std::string>& names = labels[reason];
+    if (std::find(names.begin(), names.end(), label) == names.end()) names.push_back(label);
+  }
+  std::string text;
+  for (const std::string& reason : order) {
+    text += wrapped(joined(labels[reason], ", ") + " " + reason, width, 4) + "\n";
+  }
+  return text;
+}
+
+std::string summary_text(const std::vector<Row>& rows) {
+  std::string text;
+  for (const char* status : {"passed", "failed", "refuted", "skipped"}) {
+    const auto count = std::count_if(rows.begin(), rows.end(), [&](const Row& row) { return status_of(row) == status; });
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, status);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string strategy_label(const std::string& strategy, const Options& options) {
+  std::string label = strategy;
+  const StrategyInfo* info = find_strategy(strategy);
+  const std::vector<OptionSpec> specs = info != nullptr ? info->options() : std::vector<OptionSpec>();
+  for (const auto& [name, value] : options) {
+    const auto is_default = [&, option = name, chosen = value](const OptionSpec& spec) {
+      return spec.name == option && !spec.values.empty() && spec.values.front() == chosen;
+    };
+    if (std::none_of(specs.begin(), specs.end(), is_default)) label += fmt::format(" {}={}", name, value);
+  }
+  return label;
+}
+
+std::string strategy_label(const Row& row) {
+  Options options;
+  for (const auto& [name, value] : row["options"].items()) options[name] = value.get<std::string>();
+  return strategy_label(row["strategy"].get<std::string>(), options);
+}
+
+std::string results_table(const std::vector<Row>& rows, const TableStyle& style) {
+  if (rows.empty()) return "no results\n";
+  const std::vector<bool> best = best_rows(rows);
+  std::vector<LineStyle> styles(rows.size());
+  for (size_t i = 0; i < rows.size() && style.colours; ++i) {
+    const std::string status = status_of(rows[i]);
+    if (best[i]) styles[i] = {"\x1b[1;32m", "\x1b[0m"};
+    if (status == "failed" || status == "refuted") styles[i] = {"\x1b[31m", "\x1b[0m"};
+    if (status == "skipped") styles[i] = {"\x1b[33m", "\x1b[0m"};
+  }
+  const int64_t width = style.columns > 0 ? style.columns : kAnyWidth;
+  return grid_text(columns_of(rows, best), styles, style.columns) + "\n" + reasons_text(rows, width) +
+         summary_text(rows);
+}
+
+}  // namespace ringfold

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "experiments/row.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+struct TableStyle {
+  bool colours = false;
+  int64_t columns = 0;  ///< lines should fit into so many, less important columns go first; 0: any width
+};
+
+/// The table of a run: one line a row, problems together, the fastest passed strategy of each problem with a star; under
+/// it why rows were skipped, refuted or failed, and how many there are of each.
+std::string results_table(const std::vector<Row>& rows, const TableStyle& style);
+
+/// "all_gather layout=zigzag": a strategy and those of its options that are not the defaults.
+std::string strategy_label(const std::string& strategy, const Options& options);
+std::string strategy_label(const Row& row);
+
+/// One line on what all cases have in common: tokens, heads, mask, dtype, ranks, kernel, transport.
+std::string common_text(const std::vector<Row>& cases);
+
+}  // namespace ringfold
