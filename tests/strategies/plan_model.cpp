@@ -137,10 +137,14 @@ std::string transfer_fault(const Schedule& schedule) {
 }  // namespace
 
 Schedule plan_with(std::string_view strategy, const Options& options, const Problem& problem, const Cluster& cluster) {
-  const StrategyInfo* info = find_strategy(strategy);
+  return plan_with(*find_strategy(strategy), options, problem, cluster);
+}
+
+Schedule plan_with(const StrategyInfo& strategy, const Options& options, const Problem& problem,
+                   const Cluster& cluster) {
   Options all = options;
-  for (const OptionSpec& option : info->options()) all.try_emplace(option.name, option.values.front());
-  return plan_cluster(*info->make(all), strategy, problem, cluster);
+  for (const OptionSpec& option : strategy.options()) all.try_emplace(option.name, option.values.front());
+  return plan_cluster(*strategy.make(all), strategy.id, problem, cluster);
 }
 
 std::string first_fault(const Schedule& schedule) {

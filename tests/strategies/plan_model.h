@@ -10,6 +10,9 @@ namespace ringfold {
 /// Plans with a strategy of the table; missing options get their defaults.
 Schedule plan_with(std::string_view strategy, const Options& options, const Problem& problem, const Cluster& cluster);
 
+Schedule plan_with(const StrategyInfo& strategy, const Options& options, const Problem& problem,
+                   const Cluster& cluster);
+
 /// Counts by brute force, key by key and independently of check(), what reaches each row of O; for small problems and
 /// schedules that move no states. Returns what is wrong first, or nothing.
 std::string first_fault(const Schedule& schedule);
