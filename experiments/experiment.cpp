@@ -101,7 +101,8 @@ class Builder {
 int64_t combinations_of(const std::vector<SweepAxis>& axes, const YamlNode& root, Diagnostics& diagnostics) {
   int64_t combinations = 1;
   const YamlNode* strategies = root.find("strategies");
-  const int64_t per_combination = strategies == nullptr ? 1 : std::max<int64_t>(1, static_cast<int64_t>(strategies->items.size()));
+  const int64_t per_combination =
+      strategies == nullptr ? 1 : std::max<int64_t>(1, static_cast<int64_t>(strategies->items.size()));
   for (const SweepAxis& axis : axes) {
     combinations *= static_cast<int64_t>(axis.values.size());
     if (combinations * per_combination > kMaxCases) {
@@ -111,8 +112,9 @@ int64_t combinations_of(const std::vector<SweepAxis>& axes, const YamlNode& root
   }
   const int64_t nodes = combinations * static_cast<int64_t>(count_nodes(root));
   if (combinations > 1 && nodes > kMaxSweptNodes) {
-    diagnostics.add(axes.front().key.marks.front(), fmt::format("the sweep repeats this long file too often: {} values in all; allowed: {}",
-                                                                nodes, kMaxSweptNodes));
+    diagnostics.add(axes.front().key.marks.front(),
+                    fmt::format("the sweep repeats this long file too often: {} values in all; allowed: {}", nodes,
+                                kMaxSweptNodes));
     return 0;
   }
   return combinations;

@@ -38,15 +38,16 @@ Problem problem_of(const json& values) {
   problem.heads = {heads.at("query").get<int64_t>(), heads.at("kv").get<int64_t>(), heads.at("dim").get<int64_t>()};
   problem.mask = mask_of(values.at("mask"));
   problem.dtype = value_named(values.at("dtype").get<std::string>(), {DType::fp32, DType::bf16, DType::fp16});
-  problem.placement = value_named(values.at("placement").get<std::string>(), {PlacementKind::native, PlacementKind::tokens,
-                                                                              PlacementKind::zigzag, PlacementKind::heads});
+  problem.placement =
+      value_named(values.at("placement").get<std::string>(),
+                  {PlacementKind::native, PlacementKind::tokens, PlacementKind::zigzag, PlacementKind::heads});
   problem.scale = values.at("scale").get<double>();
   return problem;
 }
 
 Measure measure_of(const json& values) {
-  return {values.at("warmup").get<int64_t>(),           values.at("repeats").get<int64_t>(),
-          values.at("threads").get<int64_t>(),          values.at("reference_seconds").get<double>(),
+  return {values.at("warmup").get<int64_t>(),          values.at("repeats").get<int64_t>(),
+          values.at("threads").get<int64_t>(),         values.at("reference_seconds").get<double>(),
           values.at("deadline_seconds").get<double>(), values.at("ideal").get<bool>()};
 }
 

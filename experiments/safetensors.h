@@ -49,9 +49,10 @@ struct SafetensorsShape {
   std::vector<int64_t> shape;
 };
 
-/// Writes fp32 tensors to a new file, in any order of rows and with less memory than the tensors. The file appears under
-/// its name only in finish(), whole and flushed to disk; until then (or without it) only "PATH.tmp" exists, which the
-/// destructor removes. All errors are Error(internal) naming the file: a full disk, a folder that cannot be written.
+/// Writes fp32 tensors to a new file, in any order of rows and with less memory than the tensors. The file appears
+/// under its name only in finish(), whole and flushed to disk; until then (or without it) only "PATH.tmp" exists, which
+/// the destructor removes. All errors are Error(internal) naming the file: a full disk, a folder that cannot be
+/// written.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const std::string& path, const std::vector<SafetensorsShape>& tensors);

@@ -1,17 +1,15 @@
-#include "experiments/safetensors.h"
-
 #include "experiments/descriptor.h"
+#include "experiments/safetensors.h"
 #include "lib/error.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <set>
 
 namespace ringfold {
@@ -42,13 +40,14 @@ class HeaderReader {
  private:
   template <typename... Args>
   void require(bool condition, fmt::format_string<Args...> format, Args&&... args) const {
-    RINGFOLD_CHECK(condition, ExitCode::configuration, "{}: {}", path_, fmt::format(format, std::forward<Args>(args)...));
+    RINGFOLD_CHECK(condition, ExitCode::configuration, "{}: {}", path_,
+                   fmt::format(format, std::forward<Args>(args)...));
   }
 
   std::string read_text() {
     const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     require(file.is_open(), "cannot open the file: {}", std::strerror(errno));
-    struct stat status {};
+    struct stat status{};
     require(::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode), "is no regular file");
     file_bytes_ = status.st_size;
     std::array<unsigned char, kLengthBytes> length{};
@@ -57,12 +56,15 @@ class HeaderReader {
     uint64_t header_bytes = 0;
     for (size_t i = length.size(); i-- > 0;) header_bytes = header_bytes << 8 | length[i];
     require(header_bytes <= static_cast<uint64_t>(kMaxHeaderBytes),
-            "not a safetensors file: its header would have {} bytes; allowed are at most {}", header_bytes, kMaxHeaderBytes);
+            "not a safetensors file: its header would have {} bytes; allowed are at most {}", header_bytes,
+            kMaxHeaderBytes);
     data_begin_ = kLengthBytes + static_cast<int64_t>(header_bytes);
-    require(data_begin_ <= file_bytes_, "truncated: the header ends at byte {}, the file at {}", data_begin_, file_bytes_);
+    require(data_begin_ <= file_bytes_, "truncated: the header ends at byte {}, the file at {}", data_begin_,
+            file_bytes_);
     std::string text(header_bytes, '\0');
     const ssize_t got = ::pread(file.get(), text.data(), text.size(), kLengthBytes);
-    require(got == static_cast<ssize_t>(text.size()), "cannot read the header: {}", got < 0 ? std::strerror(errno) : "too short");
+    require(got == static_cast<ssize_t>(text.size()), "cannot read the header: {}",
+            got < 0 ? std::strerror(errno) : "too short");
     return text;
   }
 
@@ -86,7 +88,8 @@ class HeaderReader {
   }
 
   SafetensorsEntry entry_of(const std::string& name, const json& value) const {
-    require(value.is_object() && value.size() == 3 && value.contains("dtype") && value.contains("shape") && value.contains("data_offsets"),
+    require(value.is_object() && value.size() == 3 && value.contains("dtype") && value.contains("shape") &&
+                value.contains("data_offsets"),
             "tensor '{}' needs dtype, shape and data_offsets, and nothing else", name);
     SafetensorsEntry entry;
     entry.dtype = dtype_of(name, value["dtype"]);
@@ -100,9 +103,11 @@ class HeaderReader {
     require(offsets.is_array() && offsets.size() == 2, "tensor '{}': data_offsets is no pair", name);
     entry.begin = count_of(name, "data_offsets", offsets[0]);
     entry.end = count_of(name, "data_offsets", offsets[1]);
-    require(entry.begin <= entry.end && entry.end - entry.begin == bytes, "tensor '{}': data_offsets [{}, {}] do not hold the {} bytes of its shape",
-            name, entry.begin, entry.end, bytes);
-    require(entry.end <= file_bytes_ - data_begin_, "truncated: tensor '{}' ends at byte {} of the data, the file at {}", name, entry.end,
+    require(entry.begin <= entry.end && entry.end - entry.begin == bytes,
+            "tensor '{}': data_offsets [{}, {}] do not hold the {} bytes of its shape", name, entry.begin, entry.end,
+            bytes);
+    require(entry.end <= file_bytes_ - data_begin_,
+            "truncated: tensor '{}' ends at byte {} of the data, the file at {}", name, entry.end,
             file_bytes_ - data_begin_);
     entry.begin += data_begin_;
     entry.end += data_begin_;
@@ -150,20 +155,23 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return "[" + text + "]";
 }
 
-void check_tensor(const std::string& path, const std::map<std::string, SafetensorsEntry>& entries, const std::string& name,
-                  const std::vector<int64_t>& shape, DType dtype) {
+void check_tensor(const std::string& path, const std::map<std::string, SafetensorsEntry>& entries,
+                  const std::string& name, const std::vector<int64_t>& shape, DType dtype) {
   const auto found = entries.find(name);
   RINGFOLD_CHECK(found != entries.end(), ExitCode::configuration, "{}: there is no tensor '{}'", path, name);
   const SafetensorsEntry& entry = found->second;
-  RINGFOLD_CHECK(entry.shape == shape, ExitCode::configuration, "{}: tensor '{}' has shape {}, the problem needs {}", path, name,
-                 shape_text(entry.shape), shape_text(shape));
+  RINGFOLD_CHECK(entry.shape == shape, ExitCode::configuration, "{}: tensor '{}' has shape {}, the problem needs {}",
+                 path, name, shape_text(entry.shape), shape_text(shape));
   RINGFOLD_CHECK(entry.dtype == dtype || entry.dtype == DType::fp32, ExitCode::configuration,
-                 "{}: tensor '{}' is {}; the problem needs {} or fp32", path, name, to_string(entry.dtype), to_string(dtype));
+                 "{}: tensor '{}' is {}; the problem needs {} or fp32", path, name, to_string(entry.dtype),
+                 to_string(dtype));
 }
 
 }  // namespace
 
-std::map<std::string, SafetensorsEntry> read_safetensors_header(const std::string& path) { return HeaderReader(path).read(); }
+std::map<std::string, SafetensorsEntry> read_safetensors_header(const std::string& path) {
+  return HeaderReader(path).read();
+}
 
 void check_input_file(const std::string& path, const Problem& problem) {
   const std::map<std::string, SafetensorsEntry> entries = read_safetensors_header(path);

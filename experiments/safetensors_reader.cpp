@@ -2,12 +2,11 @@
 #include "experiments/safetensors.h"
 #include "lib/error.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <numeric>
 
 namespace ringfold {
@@ -69,7 +68,8 @@ struct SafetensorsReader::Impl {
 
 SafetensorsReader::SafetensorsReader(const std::string& path)
     : impl_(new Impl{path, read_safetensors_header(path), Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC))}) {
-  RINGFOLD_CHECK(impl_->file.is_open(), ExitCode::configuration, "{}: cannot open the file: {}", path, std::strerror(errno));
+  RINGFOLD_CHECK(impl_->file.is_open(), ExitCode::configuration, "{}: cannot open the file: {}", path,
+                 std::strerror(errno));
 }
 
 SafetensorsReader::~SafetensorsReader() = default;
@@ -78,16 +78,20 @@ const std::map<std::string, SafetensorsEntry>& SafetensorsReader::entries() cons
 
 const SafetensorsEntry& SafetensorsReader::entry(const std::string& name) const {
   const auto found = impl_->entries.find(name);
-  RINGFOLD_CHECK(found != impl_->entries.end(), ExitCode::configuration, "{}: there is no tensor '{}'", impl_->path, name);
+  RINGFOLD_CHECK(found != impl_->entries.end(), ExitCode::configuration, "{}: there is no tensor '{}'", impl_->path,
+                 name);
   return found->second;
 }
 
-void SafetensorsReader::read_rows(const std::string& name, int64_t first_row, int64_t rows, std::span<float> values) const {
+void SafetensorsReader::read_rows(const std::string& name, int64_t first_row, int64_t rows,
+                                  std::span<float> values) const {
   const SafetensorsEntry& tensor = entry(name);
   RINGFOLD_INVARIANT(!tensor.shape.empty() && first_row >= 0 && rows >= 0 && first_row + rows <= tensor.shape[0],
                      "rows [{}, {}) of tensor '{}'", first_row, first_row + rows, name);
-  const int64_t row_elements = std::accumulate(tensor.shape.begin() + 1, tensor.shape.end(), int64_t{1}, std::multiplies<>());
-  RINGFOLD_INVARIANT(static_cast<int64_t>(values.size()) == rows * row_elements, "{} values for {} rows", values.size(), rows);
+  const int64_t row_elements =
+      std::accumulate(tensor.shape.begin() + 1, tensor.shape.end(), int64_t{1}, std::multiplies<>());
+  RINGFOLD_INVARIANT(static_cast<int64_t>(values.size()) == rows * row_elements, "{} values for {} rows", values.size(),
+                     rows);
   const int64_t element_bytes = bytes_of(tensor.dtype);
   std::vector<std::byte> buffer(static_cast<size_t>(std::min(kChunkElements, rows * row_elements) * element_bytes));
   for (int64_t done = 0; done < rows * row_elements;) {

@@ -2,15 +2,14 @@
 #include "experiments/safetensors.h"
 #include "lib/error.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <numeric>
 
@@ -111,7 +110,8 @@ void SafetensorsWriter::write_elements(const std::string& name, int64_t first, s
 }
 
 void SafetensorsWriter::finish() {
-  RINGFOLD_INVARIANT(impl_->missing_elements == 0, "{} values of {} are missing", impl_->missing_elements.load(), impl_->path);
+  RINGFOLD_INVARIANT(impl_->missing_elements == 0, "{} values of {} are missing", impl_->missing_elements.load(),
+                     impl_->path);
   if (::fsync(impl_->file.get()) != 0) impl_->fail("flush");
   if (::rename(impl_->temporary.c_str(), impl_->path.c_str()) != 0) impl_->fail("rename the temporary file");
   impl_->is_finished = true;

@@ -17,7 +17,7 @@ constexpr int64_t kKilo = 1000;
 constexpr int64_t kKibi = 1024;
 constexpr std::array kSuffixes = {
     Suffix{"Ki", kKibi},
-    Suffix{"Mi", kKibi * kKibi},
+    Suffix{"Mi", kKibi* kKibi},
     Suffix{"Gi", kKibi* kKibi* kKibi},
     Suffix{"Ti", kKibi* kKibi* kKibi* kKibi},
     Suffix{"K", kKilo},

@@ -18,25 +18,11 @@ using Path = std::vector<std::string>;
 constexpr int64_t kMaxPairs = int64_t{1} << 62;
 constexpr int64_t kMaxBytes = int64_t{1} << 60;
 constexpr int64_t kMaxRanks = int64_t{1} << 16;
-constexpr size_t kMaxNameBytes = 100;
-constexpr size_t kDigestDigits = 64;
 
 class ShapeChecker {
  public:
   ShapeChecker(const json& values, const YamlNode& root, Diagnostics& diagnostics)
       : values_(values), root_(root), diagnostics_(diagnostics) {}
-
-  void check_name() {
-    const auto found = values_.find("name");
-    if (found == values_.end()) return;
-    const auto name = found->get<std::string>();
-    const auto is_allowed = [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '.';
-    };
-    if (name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), is_allowed) && name[0] != '.' && name[0] != '-') return;
-    report({"name"}, fmt::format("name: got {}; allowed: at most {} letters, digits, '.', '_' and '-', the first a letter, a digit or '_'",
-                                 in_quotes(name), kMaxNameBytes));
-  }
 
   void check_heads() {
     const std::optional<int64_t> query = integer({"problem", "heads", "query"});
@@ -44,13 +30,15 @@ class ShapeChecker {
     const std::optional<int64_t> dim = integer({"problem", "heads", "dim"});
     const std::optional<int64_t> tp = integer({"cluster", "tp"});
     if (query && kv && *query % *kv != 0) {
-      report({"problem", "heads", "query"}, fmt::format("problem.heads.query: {} is no multiple of the {} kv heads", *query, *kv));
+      report({"problem", "heads", "query"},
+             fmt::format("problem.heads.query: {} is no multiple of the {} kv heads", *query, *kv));
     }
     if (query && tp && *query % *tp != 0) {
       report({"cluster", "tp"}, fmt::format("cluster.tp: {} does not divide the {} query heads", *tp, *query));
     }
     if (dim && *dim % 2 != 0 && values_.contains("/problem/rope"_json_pointer)) {
-      report({"problem", "heads", "dim"}, fmt::format("problem.heads.dim: {} is odd, but problem.rope turns pairs of channels", *dim));
+      report({"problem", "heads", "dim"},
+             fmt::format("problem.heads.dim: {} is odd, but problem.rope turns pairs of channels", *dim));
     }
   }
 
@@ -73,9 +61,11 @@ class ShapeChecker {
       const int64_t length = query + (sequences[i].is_object() ? sequences[i].value("cached", int64_t{0}) : 0);
       int64_t more = 0;
       tokens += length;
-      if (__builtin_mul_overflow(query, length, &more) || __builtin_add_overflow(pairs, more, &pairs) || pairs > kMaxPairs) {
-        report({"problem", "sequences", std::to_string(i)},
-               fmt::format("problem.sequences: {} queries on {} keys; allowed: at most 2^62 pairs in all", query, length));
+      if (__builtin_mul_overflow(query, length, &more) || __builtin_add_overflow(pairs, more, &pairs) ||
+          pairs > kMaxPairs) {
+        report(
+            {"problem", "sequences", std::to_string(i)},
+            fmt::format("problem.sequences: {} queries on {} keys; allowed: at most 2^62 pairs in all", query, length));
         return;
       }
     }
@@ -84,8 +74,9 @@ class ShapeChecker {
     if (!heads || !dim) return;
     int64_t bytes = 0;
     if (__builtin_mul_overflow(tokens, *heads * *dim * 8, &bytes) || bytes > kMaxBytes) {
-      report({"problem", "sequences"}, fmt::format("problem.sequences: {} tokens of {} heads of {} channels; allowed: at most 2^57 in all",
-                                                   tokens, *heads, *dim));
+      report({"problem", "sequences"},
+             fmt::format("problem.sequences: {} tokens of {} heads of {} channels; allowed: at most 2^57 in all",
+                         tokens, *heads, *dim));
     }
   }
 
@@ -102,10 +93,6 @@ class ShapeChecker {
     const YamlNode* digest = inputs.find("digest");
     if (digest == nullptr) return;
     if (!has_file) diagnostics_.add(digest->mark, "inputs.digest: needs inputs.file");
-    const bool is_hex = digest->text.size() == kDigestDigits && digest->text.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (!is_hex) {
-      diagnostics_.add(digest->mark, fmt::format("inputs.digest: got {}; allowed: 64 lower-case hex digits", in_quotes(digest->text)));
-    }
   }
 
  private:
@@ -119,7 +106,9 @@ class ShapeChecker {
     return value->get<int64_t>();
   }
 
-  void report(const Path& path, std::string message) { diagnostics_.add(node_at(root_, path).mark, std::move(message)); }
+  void report(const Path& path, std::string message) {
+    diagnostics_.add(node_at(root_, path).mark, std::move(message));
+  }
 
   const json& values_;
   const YamlNode& root_;
@@ -130,7 +119,6 @@ class ShapeChecker {
 
 void check_shapes(const json& values, const YamlNode& root, Diagnostics& diagnostics) {
   ShapeChecker checker(values, root, diagnostics);
-  checker.check_name();
   checker.check_heads();
   checker.check_ranks();
   checker.check_sizes();

@@ -15,11 +15,10 @@ YamlNode* item_of(YamlNode& list, const DottedKey& key, size_t part, Diagnostics
   if (is_index && index >= 0 && index < static_cast<int64_t>(list.items.size())) {
     return &list.items[static_cast<size_t>(index)];
   }
-  diagnostics.add(key.marks[part],
-                  list.items.empty()
-                      ? fmt::format("{} is no index of an empty list", in_quotes(key.parts[part]))
-                      : fmt::format("{} is no index of this list; allowed: 0 to {}", in_quotes(key.parts[part]),
-                                    list.items.size() - 1));
+  diagnostics.add(key.marks[part], list.items.empty()
+                                       ? fmt::format("{} is no index of an empty list", in_quotes(key.parts[part]))
+                                       : fmt::format("{} is no index of this list; allowed: 0 to {}",
+                                                     in_quotes(key.parts[part]), list.items.size() - 1));
   return nullptr;
 }
 
@@ -49,10 +48,12 @@ void apply_override(YamlNode& root, const std::string& text, int number, Diagnos
     diagnostics.add(start, fmt::format("{} is not of the form key=value", in_quotes(text)));
     return;
   }
-  check_yaml_bytes(std::string_view(text).substr(0, equals), start, diagnostics);
+  Diagnostics faults_of_key;
+  check_yaml_bytes(std::string_view(text).substr(0, equals), start, faults_of_key);
   DottedKey key = parse_dotted_key(std::string_view(text).substr(0, equals), start, diagnostics);
   YamlNode value;
   try {
+    faults_of_key.throw_if_any("");
     value = parse_yaml(std::string_view(text).substr(equals + 1), "", {number, 1, static_cast<int>(equals) + 2});
   } catch (const ConfigurationError& error) {
     for (const Diagnostic& diagnostic : error.diagnostics()) diagnostics.add(diagnostic.mark, diagnostic.message);
@@ -130,7 +131,7 @@ std::vector<SweepAxis> take_sweep(YamlNode& root, Diagnostics& diagnostics) {
   const YamlNode map = sweep->value;
   root.erase("sweep");
   if (map.kind != YamlNode::Kind::map) {
-    diagnostics.add(map.mark, fmt::format("sweep: allowed: {}", allowed_text(*find_key("sweep"))));
+    diagnostics.add(map.mark, fmt::format("sweep: {}; allowed: {}", what_it_is(map), allowed_text(*find_key("sweep"))));
     return {};
   }
   std::vector<SweepAxis> axes;
@@ -138,16 +139,19 @@ std::vector<SweepAxis> take_sweep(YamlNode& root, Diagnostics& diagnostics) {
     SweepAxis axis{parse_dotted_key(entry.key, entry.key_mark, diagnostics), entry.value.items};
     if (axis.key.parts.empty()) continue;
     if (entry.value.kind != YamlNode::Kind::list || axis.values.empty()) {
-      diagnostics.add(entry.value.mark, fmt::format("sweep of {}: allowed: a list with at least one value", in_quotes(entry.key)));
+      diagnostics.add(entry.value.mark, fmt::format("sweep of {}: {}; allowed: a list with at least one value",
+                                                    in_quotes(entry.key), what_it_is(entry.value)));
       continue;
     }
     if (axis.key.parts.front() == "name" || axis.key.parts.front() == "sweep") {
       diagnostics.add(entry.key_mark, fmt::format("{} cannot be swept", in_quotes(entry.key)));
       continue;
     }
-    const auto twin = std::find_if(axes.begin(), axes.end(), [&](const SweepAxis& other) { return overlaps(axis.key, other.key); });
+    const auto twin =
+        std::find_if(axes.begin(), axes.end(), [&](const SweepAxis& other) { return overlaps(axis.key, other.key); });
     if (twin != axes.end()) {
-      diagnostics.add(entry.key_mark, fmt::format("sweep of {} overlaps another key of the sweep", in_quotes(entry.key)));
+      diagnostics.add(entry.key_mark,
+                      fmt::format("sweep of {} overlaps another key of the sweep", in_quotes(entry.key)));
       continue;
     }
     axes.push_back(std::move(axis));

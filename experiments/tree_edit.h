@@ -28,8 +28,8 @@ void set_value(YamlNode& root, const DottedKey& key, const YamlNode& value, Diag
 /// The value under a path, or the innermost one around it that the tree has.
 const YamlNode& node_at(const YamlNode& root, std::span<const std::string> path);
 
-/// Applies "key=value" overrides in order. Each takes its key, and keys above and below it, out of the sweep that stands
-/// there by then; "sweep.KEY=[...]" puts one in.
+/// Applies "key=value" overrides in order. Each takes its key, and keys above and below it, out of the sweep that
+/// stands there by then; "sweep.KEY=[...]" puts one in.
 void apply_overrides(YamlNode& root, std::span<const std::string> overrides, Diagnostics& diagnostics);
 
 /// One dotted key of a sweep with its values.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <regex>
 
 namespace ringfold {
 
@@ -10,20 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-std::string_view last_part(std::string_view path) {
-  const size_t dot = path.rfind('.');
-  return dot == path.npos ? path : path.substr(dot + 1);
-}
-
-std::string what_it_is(const YamlNode& node) {
-  switch (node.kind) {
-    case YamlNode::Kind::null: return "has no value";
-    case YamlNode::Kind::scalar: return fmt::format("got {}", in_quotes(node.text));
-    case YamlNode::Kind::list: return "got a list";
-    case YamlNode::Kind::map: return "got a map";
-  }
-  RINGFOLD_INVARIANT(false, "node kind {}", static_cast<int>(node.kind));
-}
+constexpr const char* kWithoutQuotes = "write it without quotes; ";
+constexpr size_t kMaxTextBytes = 4096;  // the longest path; std::regex is recursive
 
 YamlNode default_of(const KeySpec& key) {
   if (key.default_text == "{}") return {.kind = YamlNode::Kind::map};
@@ -40,7 +29,8 @@ class Validator {
     json out = json::object();
     for (const YamlEntry& entry : node.entries) {
       if (diagnostics_.full()) return out;
-      const auto known = std::find_if(keys.begin(), keys.end(), [&](const KeySpec* key) { return last_part(key->path) == entry.key; });
+      const auto known =
+          std::find_if(keys.begin(), keys.end(), [&](const KeySpec* key) { return last_part(key->path) == entry.key; });
       if (known == keys.end()) {
         unknown_key(entry, path, keys);
       } else if (json value = value_of(entry.value, **known); !value.is_null()) {
@@ -68,8 +58,8 @@ class Validator {
       case KeyType::number: return number_of(node, key);
       case KeyType::boolean: return boolean_of(node, key);
       case KeyType::word: return word_of(node, key);
-      case KeyType::text: return is_text(node) ? json(node.text) : refuse(node, key);
-      case KeyType::strategies: return strategies_of(node, key);
+      case KeyType::text: return text_of(node, key);
+      case KeyType::strategies: return validate_strategies(node, key, words_, diagnostics_);
       case KeyType::transport: return name_of(node, key, words_.transports);
       case KeyType::kernel: return name_of(node, key, words_.kernels);
       case KeyType::passes: return passes_of(node, key);
@@ -90,17 +80,17 @@ class Validator {
   std::string shown(const KeySpec& key) const { return shown(key.path); }
 
   json refuse(const YamlNode& node, const KeySpec& key, const std::string& hint = "") {
-    diagnostics_.add(node.mark, fmt::format("{}: {}; {}allowed: {}", shown(key), what_it_is(node), hint, allowed_text(key)));
+    diagnostics_.add(node.mark,
+                     fmt::format("{}: {}; {}allowed: {}", shown(key), what_it_is(node), hint, allowed_text(key)));
     return {};
   }
 
   void unknown_key(const YamlEntry& entry, std::string_view path, const std::vector<const KeySpec*>& keys) {
     std::vector<std::string> names;
     for (const KeySpec* key : keys) names.emplace_back(last_part(key->path));
-    diagnostics_.add(entry.key_mark,
-                     fmt::format("unknown key {}{}; {}allowed: {}", in_quotes(entry.key),
-                                 path.empty() ? "" : fmt::format(" in {}", shown(path)), suggestion(entry.key, names),
-                                 join(names, ", ")));
+    diagnostics_.add(entry.key_mark, fmt::format("unknown key {}{}; {}allowed: {}", in_quotes(entry.key),
+                                                 path.empty() ? "" : fmt::format(" in {}", shown(path)),
+                                                 suggestion(entry.key, names), join(names, ", ")));
   }
 
   json list_of(const YamlNode& node, const KeySpec& key) {
@@ -115,7 +105,7 @@ class Validator {
 
   json integer_of(const YamlNode& node, const KeySpec& key) {
     int64_t value = 0;
-    if (!is_plain(node)) return refuse(node, key);
+    if (!is_plain(node)) return refuse(node, key, node.is_quoted ? kWithoutQuotes : "");
     const std::string fault = parse_integer(node.text, value);
     const bool in_range = value >= key.min && value <= key.max;
     if (fault.empty() && in_range) return value;
@@ -126,7 +116,7 @@ class Validator {
 
   json number_of(const YamlNode& node, const KeySpec& key) {
     double value = 0;
-    if (!is_plain(node)) return refuse(node, key);
+    if (!is_plain(node)) return refuse(node, key, node.is_quoted ? kWithoutQuotes : "");
     const std::string fault = parse_number(node.text, value);
     const bool in_range = (key.low_is_allowed ? value >= key.low : value > key.low) && value <= key.high;
     if (fault.empty() && in_range) return value;
@@ -135,10 +125,17 @@ class Validator {
     return {};
   }
 
+  json text_of(const YamlNode& node, const KeySpec& key) {
+    if (!is_text(node) || node.text.size() > kMaxTextBytes) return refuse(node, key);
+    if (key.pattern.empty()) return node.text;
+    const std::regex pattern(key.pattern.begin(), key.pattern.end());
+    return std::regex_match(node.text, pattern) ? json(node.text) : refuse(node, key);
+  }
+
   json boolean_of(const YamlNode& node, const KeySpec& key) {
     if (is_plain(node) && node.text == "true") return true;
     if (is_plain(node) && node.text == "false") return false;
-    return refuse(node, key);
+    return refuse(node, key, node.is_quoted ? kWithoutQuotes : "");
   }
 
   json word_of(const YamlNode& node, const KeySpec& key) {
@@ -153,7 +150,8 @@ class Validator {
     if (is_text(node) && find_name(names, node.text) != nullptr) return node.text;
     const std::vector<std::string> known = names_of(names);
     const std::string hint = node.kind == YamlNode::Kind::scalar ? suggestion(node.text, known) : "";
-    diagnostics_.add(node.mark, fmt::format("{}: {}; {}allowed: {}", shown(key), what_it_is(node), hint, join(known, " | ")));
+    diagnostics_.add(node.mark,
+                     fmt::format("{}: {}; {}allowed: {}", shown(key), what_it_is(node), hint, join(known, " | ")));
     return {};
   }
 
@@ -166,81 +164,13 @@ class Validator {
         diagnostics_.add(entry.key_mark, fmt::format("unknown pass {}; {}allowed: {}", in_quotes(entry.key),
                                                      suggestion(entry.key, words_.passes), join(words_.passes, ", ")));
       } else if (!is_text(entry.value) || (entry.value.text != "auto" && entry.value.text != "off")) {
-        diagnostics_.add(entry.value.mark, fmt::format("passes.{}: {}; allowed: auto | off", entry.key, what_it_is(entry.value)));
+        diagnostics_.add(entry.value.mark,
+                         fmt::format("passes.{}: {}; allowed: auto | off", entry.key, what_it_is(entry.value)));
       } else {
         out[entry.key] = entry.value.text;
       }
     }
     return out;
-  }
-
-  json strategies_of(const YamlNode& node, const KeySpec& key) {
-    if (node.kind != YamlNode::Kind::list || node.items.empty()) return refuse(node, key);
-    json out = json::array();
-    for (const YamlNode& item : node.items) {
-      if (json value = strategy_of(item); !value.is_null()) out.push_back(std::move(value));
-    }
-    return out;
-  }
-
-  /// "name" or {"name": {options}}, always the latter in the result.
-  json strategy_of(const YamlNode& item) {
-    static const YamlNode kNoOptions{.kind = YamlNode::Kind::map};
-    if (item.kind == YamlNode::Kind::scalar) return strategy_named(item.text, item.mark, kNoOptions);
-    if (item.kind == YamlNode::Kind::map && item.entries.size() == 1) {
-      const YamlEntry& entry = item.entries.front();
-      return strategy_named(entry.key, entry.key_mark, entry.value);
-    }
-    diagnostics_.add(item.mark, fmt::format("strategies: {}; allowed: a name, or a map from one name to its options",
-                                            item.kind == YamlNode::Kind::map ? "got a map of more or fewer than one name"
-                                                                             : what_it_is(item)));
-    return {};
-  }
-
-  json strategy_named(const std::string& name, const Mark& mark, const YamlNode& options) {
-    const KnownName* known = find_name(words_.strategies, name);
-    if (known == nullptr) {
-      const std::vector<std::string> names = names_of(words_.strategies);
-      diagnostics_.add(mark, fmt::format("unknown strategy {}; {}allowed: {}", in_quotes(name), suggestion(name, names),
-                                         join(names, ", ")));
-      return {};
-    }
-    if (options.kind != YamlNode::Kind::map) {
-      diagnostics_.add(options.mark, fmt::format("options of {}: {}; allowed: a map", name, what_it_is(options)));
-      return {};
-    }
-    return {{name, options_of(*known, options)}};
-  }
-
-  json options_of(const KnownName& known, const YamlNode& options) {
-    json out = json::object();
-    std::vector<std::string> names;
-    for (const OptionSpec& option : known.options) {
-      names.push_back(option.name);
-      out[option.name] = option.values.front();
-    }
-    for (const YamlEntry& entry : options.entries) {
-      const auto option = std::find_if(known.options.begin(), known.options.end(), [&](const OptionSpec& o) { return o.name == entry.key; });
-      if (option != known.options.end()) {
-        check_option(known, *option, entry.value);
-        out[entry.key] = entry.value.text;
-      } else if (known.unbuilt.empty()) {
-        diagnostics_.add(entry.key_mark, fmt::format("unknown option {} of {}; {}allowed: {}", in_quotes(entry.key), known.name,
-                                                     suggestion(entry.key, names), names.empty() ? "none" : join(names, ", ")));
-      } else if (is_text(entry.value)) {
-        out[entry.key] = entry.value.text;
-      } else {
-        diagnostics_.add(entry.value.mark, fmt::format("option {} of {}: {}; allowed: a word", in_quotes(entry.key), known.name, what_it_is(entry.value)));
-      }
-    }
-    return out;
-  }
-
-  void check_option(const KnownName& known, const OptionSpec& option, const YamlNode& value) {
-    const bool is_word = value.kind == YamlNode::Kind::scalar;
-    if (is_word && std::find(option.values.begin(), option.values.end(), value.text) != option.values.end()) return;
-    diagnostics_.add(value.mark, fmt::format("option {} of {}: {}; {}allowed: {}", option.name, known.name, what_it_is(value),
-                                             is_word ? suggestion(value.text, option.values) : "", join(option.values, " | ")));
   }
 
   const Vocabulary& words_;

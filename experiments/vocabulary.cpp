@@ -11,8 +11,8 @@ namespace {
 
 // Specified, not built yet: their cases parse, validate and are skipped.
 constexpr std::array kPlannedStrategies = {
-    "double_ring", "edge_disjoint_rings", "group_cast", "helper_ring", "mesh",    "pass_q",      "split_kv",
-    "striped_ring", "token_ring",         "ulysses",    "usp",         "window_halo", "zigzag_ring",
+    "double_ring",  "edge_disjoint_rings", "group_cast", "helper_ring", "mesh",        "pass_q",      "split_kv",
+    "striped_ring", "token_ring",          "ulysses",    "usp",         "window_halo", "zigzag_ring",
 };
 constexpr std::array kPlannedTransports = {"nccl", "peer_copy", "ucx"};
 constexpr std::array kPlannedKernels = {"cudnn", "flashinfer"};
@@ -42,7 +42,8 @@ Vocabulary make_vocabulary(std::span<const StrategyInfo> strategies, std::span<c
 }
 
 const KnownName* find_name(const std::vector<KnownName>& names, std::string_view name) {
-  const auto found = std::find_if(names.begin(), names.end(), [&](const KnownName& known) { return known.name == name; });
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&](const KnownName& known) { return known.name == name; });
   return found == names.end() ? nullptr : &*found;
 }
 

@@ -1,12 +1,12 @@
 #include "experiments/descriptor.h"
 #include "experiments/yaml_tree.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 
 namespace ringfold {
 
@@ -58,6 +58,13 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
       diagnostics.add(mark, fmt::format("control character 0x{:02x}", byte));
       return;
     }
+    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      diagnostics.add(mark, fmt::format("control character 0x{:02x}", static_cast<unsigned char>(text[i + 1])));
+      return;
+    }
+    if (byte == '%' && mark.column == 1 && mark.override_number == 0) {
+      diagnostics.add(mark, "a line that starts with '%' (a YAML directive) is not allowed");
+    }
     i += length;
     ++mark.column;
     if (byte == '\n') {
@@ -70,8 +77,9 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
 std::string read_yaml_text(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) refuse_file(path, fmt::format("cannot open the file: {}", std::strerror(errno)));
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) refuse_file(path, fmt::format("cannot read the file: {}", std::strerror(errno)));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0)
+    refuse_file(path, fmt::format("cannot read the file: {}", std::strerror(errno)));
   if (S_ISDIR(status.st_mode)) refuse_file(path, "is a directory; give an experiment file");
 
   // O_NONBLOCK keeps open() from waiting for the writer of a named pipe; a pipe that has one is read as usual.

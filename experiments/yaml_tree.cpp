@@ -13,6 +13,8 @@ namespace ringfold {
 
 namespace {
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 /// Leaves yaml-cpp's parser from inside an event.
 struct StopParsing {};
 
@@ -28,7 +30,8 @@ struct OpenNode {
 /// Builds the tree from yaml-cpp's events; yaml-cpp's own nodes would lose duplicate keys and places.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const Mark& origin, Diagnostics& diagnostics) : origin_(origin), diagnostics_(diagnostics) {}
+  TreeBuilder(std::string_view text, const Mark& origin, Diagnostics& diagnostics)
+      : text_(text), origin_(origin), diagnostics_(diagnostics) {}
 
   YamlNode take_root() { return root_ ? std::move(*root_) : YamlNode{.mark = origin_}; }
 
@@ -39,9 +42,11 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ > 1) {
-      stop(mark, "text that does not belong to what stands before it; a file holds one document, and its entries start in the same column");
-    }
+    if (++documents_ == 1) return;
+    const std::string_view rest = text_.substr(std::min(static_cast<size_t>(mark.pos), text_.size()));
+    stop(mark, rest.starts_with("---") ? "a second document; a file holds one"
+                                       : "text that does not belong to what stands before it; entries of a map or list "
+                                         "start in the same column");
   }
   void OnDocumentEnd() override {}
 
@@ -56,7 +61,10 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_extras(mark, tag, anchor);
-    const auto is_control = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F; };
+    if (tag == "!" && !is_closed(mark)) diagnostics_.add(mark_of(mark), "this quote is never closed");
+    const auto is_control = [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F;
+    };
     if (std::any_of(value.begin(), value.end(), is_control)) {
       diagnostics_.add(mark_of(mark), fmt::format("control character in {}", in_quotes(value)));
     }
@@ -84,8 +92,26 @@ class TreeBuilder : public YAML::EventHandler {
     return mark_of(mark);
   }
 
+  /// yaml-cpp takes the end of the text for the end of a scalar in quotes.
+  bool is_closed(const YAML::Mark& mark) const {
+    const auto first = static_cast<size_t>(mark.pos);
+    if (first >= text_.size() || (text_[first] != '"' && text_[first] != '\'')) return true;
+    const char quote = text_[first];
+    for (size_t i = first + 1; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        const bool is_doubled = quote == '\'' && i + 1 < text_.size() && text_[i + 1] == quote;
+        if (!is_doubled) return true;
+        ++i;
+      }
+    }
+    return false;
+  }
+
   void refuse_extras(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    if (anchor != 0) diagnostics_.add(mark_of(mark), "anchors ('&name') are not allowed; write the value out where it is used");
+    if (anchor != 0)
+      diagnostics_.add(mark_of(mark), "anchors ('&name') are not allowed; write the value out where it is used");
     // yaml-cpp calls a plain scalar "?" and one in quotes "!".
     if (!tag.empty() && tag != "?" && tag != "!") {
       diagnostics_.add(mark_of(mark), fmt::format("tags are not allowed, got {}", in_quotes(tag)));
@@ -121,7 +147,8 @@ class TreeBuilder : public YAML::EventHandler {
       parent.has_key = false;
       // yaml-cpp marks an absent value with whatever comes next, often lines below.
       if (node.kind == YamlNode::Kind::null) node.mark = parent.key_mark;
-      if (parent.key_is_usable) parent.node.entries.push_back({std::move(parent.key), parent.key_mark, std::move(node)});
+      if (parent.key_is_usable)
+        parent.node.entries.push_back({std::move(parent.key), parent.key_mark, std::move(node)});
     }
   }
 
@@ -135,13 +162,15 @@ class TreeBuilder : public YAML::EventHandler {
     }
     const auto [first, is_new] = parent.key_lines.emplace(node.text, node.mark.line);
     if (!is_new) {
-      diagnostics_.add(node.mark, fmt::format("duplicate key {}, first in line {}", in_quotes(node.text), first->second));
+      diagnostics_.add(node.mark,
+                       fmt::format("duplicate key {}, first in line {}", in_quotes(node.text), first->second));
       return;
     }
     parent.key_is_usable = true;
     parent.key = std::move(node.text);
   }
 
+  std::string_view text_;
   Mark origin_;
   Diagnostics& diagnostics_;
   std::vector<OpenNode> open_;
@@ -153,17 +182,29 @@ class TreeBuilder : public YAML::EventHandler {
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
   return found == entries.end() ? nullptr : &found->value;
 }
 
 YamlEntry* YamlNode::find_entry(std::string_view key) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
   return found == entries.end() ? nullptr : &*found;
 }
 
 void YamlNode::erase(std::string_view key) {
   std::erase_if(entries, [&](const YamlEntry& entry) { return entry.key == key; });
+}
+
+std::string what_it_is(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null: return "has no value";
+    case YamlNode::Kind::scalar: return fmt::format("got {}", in_quotes(node.text));
+    case YamlNode::Kind::list: return node.items.empty() ? "got an empty list" : "got a list";
+    case YamlNode::Kind::map: return "got a map";
+  }
+  RINGFOLD_INVARIANT(false, "node kind {}", static_cast<int>(node.kind));
 }
 
 size_t count_nodes(const YamlNode& node) {
@@ -178,7 +219,8 @@ YamlNode parse_yaml(std::string_view text, std::string_view file, const Mark& or
   check_yaml_bytes(text, origin, diagnostics);
   diagnostics.throw_if_any(file);
 
-  TreeBuilder builder(origin, diagnostics);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // so that yaml-cpp's positions are ours
+  TreeBuilder builder(text, origin, diagnostics);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -186,7 +228,7 @@ YamlNode parse_yaml(std::string_view text, std::string_view file, const Mark& or
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
   } catch (const StopParsing&) {
   } catch (const YAML::Exception& error) {
-    diagnostics.add(builder.mark_of(error.mark), fmt::format("not YAML: {}", error.msg));
+    diagnostics.add(builder.mark_of(error.mark), fmt::format("not YAML: {}", first_line(error.msg)));
   }
   diagnostics.throw_if_any(file);
   return builder.take_root();

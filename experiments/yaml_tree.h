@@ -16,10 +16,10 @@ struct YamlNode {
   enum class Kind { null, scalar, list, map };
 
   Kind kind = Kind::null;
-  Mark mark{};                     ///< first character; for an absent value, its key
-  std::string text{};              ///< scalar
-  bool is_quoted = false;          ///< scalar in quotes or a block scalar: always text, never a number
-  std::vector<YamlNode> items{};   ///< list
+  Mark mark{};                       ///< first character; for an absent value, its key
+  std::string text{};                ///< scalar
+  bool is_quoted = false;            ///< scalar in quotes or a block scalar: always text, never a number
+  std::vector<YamlNode> items{};     ///< list
   std::vector<YamlEntry> entries{};  ///< map, in the order of the file
 
   const YamlNode* find(std::string_view key) const;
@@ -50,6 +50,9 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
 
 /// The bytes of a file. Throws ConfigurationError if it cannot be read, is no file or is larger than kYamlMaxBytes.
 std::string read_yaml_text(const std::string& path);
+
+/// "got 'x'", "got a list" and the like, for messages.
+std::string what_it_is(const YamlNode& node);
 
 /// Nodes of the tree, the root included.
 size_t count_nodes(const YamlNode& node);

@@ -14,20 +14,6 @@ using nlohmann::json;
 
 namespace {
 
-Experiment parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  return parse_experiment(text, "t.yaml", overrides, test_words());
-}
-
-std::string errors_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  try {
-    parse(text, overrides);
-  } catch (const ConfigurationError& error) {
-    CHECK(error.code() == ExitCode::configuration);
-    return error.what();
-  }
-  return "";
-}
-
 /// A case fed again as an experiment: with a name.
 Case fed_again(const Case& c) {
   json file = json::parse(c.canonical);
@@ -63,13 +49,14 @@ TEST_CASE("the smallest experiment has the defaults of the specification") {
 
 TEST_CASE("the id is the hash of the canonical case, which is the whole case with sorted keys") {
   const Case c = parse(kMinimal).cases[0];
-  CHECK(c.canonical ==
-        R"({"cluster":{"sp":1,"tp":1},"cuda_graph":"auto","inputs":{"generate":"gauss","seed":1},"kernel":"cpu_fast",)"
-        R"("measure":{"deadline_seconds":10.0,"ideal":false,"reference_seconds":10.0,"repeats":5,"threads":1,"warmup":2},)"
-        R"("passes":{"early":"auto","fuse":"auto","reuse":"auto"},)"
-        R"("problem":{"dtype":"fp32","heads":{"dim":8,"kv":2,"query":4},"mask":"causal","placement":"native","rounds":1,)"
-        R"("scale":0.35355339059327373,"sequences":[{"cached":0,"query":16}]},)"
-        R"("strategies":["naive_ring"],"transport":"in_process"})");
+  CHECK(
+      c.canonical ==
+      R"({"cluster":{"sp":1,"tp":1},"cuda_graph":"auto","inputs":{"generate":"gauss","seed":1},"kernel":"cpu_fast",)"
+      R"("measure":{"deadline_seconds":10.0,"ideal":false,"reference_seconds":10.0,"repeats":5,"threads":1,"warmup":2},)"
+      R"("passes":{"early":"auto","fuse":"auto","reuse":"auto"},)"
+      R"("problem":{"dtype":"fp32","heads":{"dim":8,"kv":2,"query":4},"mask":"causal","placement":"native","rounds":1,)"
+      R"("scale":0.35355339059327373,"sequences":[{"cached":0,"query":16}]},)"
+      R"("strategies":["naive_ring"],"transport":"in_process"})");
   CHECK(c.id == sha256_hex(c.canonical).substr(0, 16));
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -142,7 +129,9 @@ cuda_graph: off
 }
 
 TEST_CASE("what is specified but not built makes the case skipped, with the reason") {
-  const auto reason = [](const std::string& override_text) { return parse(kMinimal, {override_text}).cases.at(0).unsupported_reason; };
+  const auto reason = [](const std::string& override_text) {
+    return parse(kMinimal, {override_text}).cases.at(0).unsupported_reason;
+  };
   CHECK(reason("transport=nccl") == "transport 'nccl' is not built yet");
   CHECK(reason("kernel=cudnn") == "kernel 'cudnn' is not built yet");
   CHECK(reason("strategies=[zigzag_ring]") == "strategy 'zigzag_ring' is not built yet");
@@ -153,21 +142,5 @@ TEST_CASE("what is specified but not built makes the case skipped, with the reas
   CHECK(reason("problem.rounds=2") == "more than one round is not built yet (problem.rounds)");
   CHECK(reason("problem.rounds=1").empty());
   CHECK(reason("problem.layer={hidden: 64}") == "the layer around the attention is not built yet (problem.layer)");
-  CHECK(reason("measure.ideal=true") == "measuring the ideal is not built yet (measure.ideal)");
-  CHECK(reason("measure.ideal=false").empty());
   CHECK(reason("cuda_graph=off").empty());
-}
-
-TEST_CASE("all errors of a file come at once, in its order") {
-  CHECK(errors_of("nam: x\nproblem:\n  sequences: [{query: -1}]\n  heads: {query: 3, kv: 2, dim: 0}\n  mask: casual\nstrategies: [ring]\n") ==
-        "t.yaml:1:1: error: name is missing; it takes a text\n"
-        "t.yaml:1:1: error: unknown key 'nam'; did you mean 'name'? allowed: name, problem, cluster, strategies, transport, "
-        "kernel, inputs, measure, passes, cuda_graph, sweep\n"
-        "t.yaml:3:23: error: problem.sequences.0.query: '-1' is out of range; allowed: an integer from 0 to 1099511627776\n"
-        "t.yaml:4:18: error: problem.heads.query: 3 is no multiple of the 2 kv heads\n"
-        "t.yaml:4:33: error: problem.heads.dim: '0' is out of range; allowed: an integer from 1 to 65536\n"
-        "t.yaml:5:9: error: problem.mask: got 'casual'; did you mean 'causal'? allowed: causal | full | {window: ...}\n"
-        "t.yaml:6:14: error: unknown strategy 'ring'; did you mean 'balanced_ring'? allowed: balanced_ring, naive_ring, "
-        "all_gather, double_ring, edge_disjoint_rings, group_cast, helper_ring, mesh, pass_q, split_kv, striped_ring, "
-        "token_ring, ulysses, usp, window_halo, zigzag_ring");
 }

@@ -1,6 +1,12 @@
 #pragma once
 
+#include "experiments/diagnostics.h"
+#include "experiments/experiment.h"
 #include "experiments/vocabulary.h"
+#include "tests/catch.h"
+
+#include <string>
+#include <vector>
 
 namespace ringfold {
 
@@ -24,5 +30,24 @@ inline constexpr const char* kMinimal =
     "  sequences: [{query: 16}]\n"
     "  heads: {query: 4, kv: 2, dim: 8}\n"
     "strategies: [naive_ring]\n";
+
+/// Reads a text as "t.yaml" in the current directory.
+inline Experiment parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return parse_experiment(text, "t.yaml", overrides, test_words());
+}
+
+/// All lines of the refusal; empty if the text is accepted.
+inline std::string errors_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse(text, overrides);
+  } catch (const ConfigurationError& error) {
+    CHECK(error.code() == ExitCode::configuration);
+    return error.what();
+  }
+  return "";
+}
+
+/// The errors of the smallest experiment with these overrides.
+inline std::string override_errors(const std::vector<std::string>& overrides) { return errors_of(kMinimal, overrides); }
 
 }  // namespace ringfold

@@ -1,0 +1,146 @@
+#include "experiments/spec.h"
+
+namespace ringfold {
+
+namespace {
+
+constexpr int64_t kMaxTokens = int64_t{1} << 40;
+constexpr int64_t kMaxHeads = int64_t{1} << 20;
+constexpr int64_t kMaxChannels = int64_t{1} << 16;
+constexpr int64_t kMaxCount = 1'000'000;
+
+std::vector<KeySpec> problem_keys() {
+  return {
+      {.path = "problem.sequences",
+       .type = KeyType::list,
+       .is_required = true,
+       .help = "the batch, at least one sequence"},
+      {.path = "problem.sequences[]", .type = KeyType::map, .help = "one sequence"},
+      {.path = "problem.sequences[].query",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 0,
+       .max = kMaxTokens,
+       .help = "new tokens: they have queries, keys and values"},
+      {.path = "problem.sequences[].cached",
+       .type = KeyType::integer,
+       .default_text = "0",
+       .min = 0,
+       .max = kMaxTokens,
+       .help = "tokens before them that have keys and values only"},
+      {.path = "problem.heads", .type = KeyType::map, .is_required = true, .help = "the heads"},
+      {.path = "problem.heads.query",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxHeads,
+       .help = "query heads, a multiple of the kv heads"},
+      {.path = "problem.heads.kv",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxHeads,
+       .help = "heads of keys and values; each serves query / kv query heads in turn"},
+      {.path = "problem.heads.dim",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxChannels,
+       .help = "channels of a head"},
+      {.path = "problem.mask",
+       .type = KeyType::word,
+       .default_text = "causal",
+       .words = {"causal", "full"},
+       .help = "which keys a query sees, by position: those up to its own, or all of its sequence"},
+      {.path = "problem.mask.window",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxTokens,
+       .unbuilt = "a sliding window is not built yet",
+       .help = "causal, and only the last so many keys, its own included"},
+      {.path = "problem.dtype",
+       .type = KeyType::word,
+       .default_text = "fp32",
+       .words = {"fp32", "bf16", "fp16"},
+       .help = "of Q, K, V and O"},
+      {.path = "problem.placement",
+       .type = KeyType::word,
+       .default_text = "native",
+       .words = {"native", "tokens", "zigzag", "heads"},
+       .help = "where Q, K and V start and O ends: as the strategy likes, or the same for all strategies"},
+      {.path = "problem.scale",
+       .type = KeyType::number,
+       .low = 0,
+       .high = 1e6,
+       .help = "factor of q k before the softmax; without it 1 / sqrt(dim)"},
+      {.path = "problem.softcap",
+       .type = KeyType::number,
+       .low = 0,
+       .high = 1e6,
+       .unbuilt = "softcap is not built yet",
+       .help = "logits t become softcap tanh(t / softcap)"},
+  };
+}
+
+std::vector<KeySpec> problem_extra_keys() {
+  return {
+      {.path = "problem.rope",
+       .type = KeyType::map,
+       .unbuilt = "rotary embedding is not built yet",
+       .help = "rotary embedding of Q and K"},
+      {.path = "problem.rope.theta",
+       .type = KeyType::number,
+       .default_text = "10000",
+       .low = 1,
+       .high = 1e12,
+       .low_is_allowed = true,
+       .help = "its base"},
+      {.path = "problem.rope.style",
+       .type = KeyType::word,
+       .default_text = "half",
+       .words = {"half", "interleaved"},
+       .help = "which channels turn together: c and c + dim / 2, or 2c and 2c + 1"},
+      {.path = "problem.kv", .type = KeyType::map, .help = "how K and V lie in memory; absent: contiguous"},
+      {.path = "problem.kv.page_size",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxCount,
+       .unbuilt = "pages of K and V are not built yet",
+       .help = "tokens of a page"},
+      {.path = "problem.rounds",
+       .type = KeyType::integer,
+       .default_text = "1",
+       .min = 1,
+       .max = kMaxCount,
+       .unbuilt = "more than one round is not built yet",
+       .help = "forwards in turn, each after the tokens of the last"},
+      {.path = "problem.layer",
+       .type = KeyType::map,
+       .unbuilt = "the layer around the attention is not built yet",
+       .help = "projections around the attention"},
+      {.path = "problem.layer.hidden",
+       .type = KeyType::integer,
+       .is_required = true,
+       .min = 1,
+       .max = kMaxCount,
+       .help = "channels of a token"},
+      {.path = "problem.layer.source",
+       .type = KeyType::word,
+       .default_text = "exchange",
+       .words = {"exchange", "recompute"},
+       .help = "K and V of other ranks are received, or projected again by every rank"},
+  };
+}
+
+}  // namespace
+
+std::vector<KeySpec> problem_key_rows() {
+  std::vector<KeySpec> rows = problem_keys();
+  const std::vector<KeySpec> more = problem_extra_keys();
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+}  // namespace ringfold
