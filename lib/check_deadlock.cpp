@@ -85,8 +85,8 @@ std::string wait_text(const Schedule& schedule, const Rendezvous& rendezvous, si
   const auto& operations = schedule.ranks[rank].operations;
   const auto& exchange = std::get<Exchange>(operations[static_cast<size_t>(rendezvous.operation(rank))]);
   const bool sends = index < exchange.sends.size();
-  return fmt::format("{} rank {}, which does so at operation {} but is held at operation {}",
-                     sends ? "sends to" : "receives from", partner.rank, partner.operation,
+  return fmt::format("{} rank {}, which {} at operation {} but is held at operation {}",
+                     sends ? "sends to" : "receives from", partner.rank, sends ? "receives" : "sends", partner.operation,
                      rendezvous.operation(static_cast<size_t>(partner.rank)));
 }
 

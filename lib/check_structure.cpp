@@ -68,16 +68,18 @@ class ProgramWalk {
 
   void tokens(BlockId id) {
     const auto& sequences = schedule_.problem.sequences;
-    for (const TokenRange& range : at(id).tokens.ranges()) {
+    const Block& it = at(id);
+    for (const TokenRange& range : it.tokens.ranges()) {
       if (range.sequence < 0 || static_cast<size_t>(range.sequence) >= sequences.size()) {
         fail("{} names sequence {}, but there are {}", name(id), range.sequence, sequences.size());
         return;
       }
       const Sequence& sequence = sequences[static_cast<size_t>(range.sequence)];
-      const int64_t first = at(id).kind == BlockKind::kv ? 0 : sequence.cached;
+      const int64_t first = it.kind == BlockKind::kv ? 0 : sequence.cached;
       if (first <= range.begin && range.end <= sequence.length()) continue;
-      fail("{}: tokens {}:[{},{}) are not within {}:[{},{})", name(id), range.sequence, range.begin, range.end,
-           range.sequence, first, sequence.length());
+      fail("{} holds tokens {}:[{},{}), but the {} of sequence {} are [{},{})", name(id), range.sequence,
+           range.begin, range.end, it.kind == BlockKind::kv ? "keys" : "queries", range.sequence, first,
+           sequence.length());
       return;
     }
   }

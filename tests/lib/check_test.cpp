@@ -125,9 +125,9 @@ TEST_CASE("exchanges in another order on one rank wait for each other") {
     program.operations.insert(program.operations.begin() + 2, receives);
   }
   expect(schedule, Proof::deadlock,
-         "rank 0, operation 1 (exchange): waits in a cycle of 2 ranks, 2 never end: sends to rank 1, which does so at "
-         "operation 2 but is held at operation 1; rank 1, operation 1 sends to rank 0, which does so at operation 2 but is "
-         "held at operation 1");
+         "rank 0, operation 1 (exchange): waits in a cycle of 2 ranks, 2 never end: sends to rank 1, which receives "
+         "at operation 2 but is held at operation 1; rank 1, operation 1 sends to rank 0, which receives at operation 2 but "
+         "is held at operation 1");
 }
 
 TEST_CASE("two live blocks in one place") {
