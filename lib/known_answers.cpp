@@ -24,9 +24,12 @@ void answer_count(const InputRecipe& recipe, const InputRow& v_row, const TokenR
     const CountChannel channel = count_channel(recipe.dim, v_row.head_key, v_row.position_bits, c);
     double sum = 0;
     double sum_squares = 0;
-    for (int64_t field = 0; field <= channel.mask; ++field) {
+    // A hot channel has one field with a value; a staircase all of them.
+    const bool staircase = channel.hot < 0;
+    const int64_t first = staircase ? 0 : channel.hot ^ channel.flip;
+    const int64_t last = staircase ? channel.mask : first;
+    for (int64_t field = first; field <= last; ++field) {
       const double value = static_cast<double>(count_value(channel, field)) / 128;
-      if (value == 0) continue;
       const auto times = static_cast<double>(positions_below(keys.end, channel.shift, channel.mask, field) -
                                              positions_below(keys.begin, channel.shift, channel.mask, field));
       sum += times * value;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace ringfold {
@@ -86,6 +87,38 @@ TEST_CASE("every seeded fault is caught by at least one of the four inputs") {
       INFO(to_string(fault) << " in " << to_string(dtype) << ":" << ratios);
       CHECK(caught);
     }
+  }
+}
+
+/// The largest error / bound of O or L among three rows with 10 to 16 thousand keys, in 64 shards.
+double ratio_of_long_rows(DType dtype, InputKind kind, Fault fault) {
+  Problem problem = problem_of(dtype, {{16384, 0}});
+  problem.heads = {2, 2, 64};
+  const TokenSet rows({{0, 10000, 10001}, {0, 12287, 12288}, {0, 16382, 16383}});
+  const GeneratedInputs inputs(problem, kind, 3);
+  Judge judge(inputs, 0, rows);
+  judge.prepare(rows, {0, 2});
+  const EmulatedResult result = emulate(inputs, rows, {64, fault, 64});
+  const Figures figures = judge.judge(result.rows, {64, 256}, 0);
+  return std::max(figures.output.ratio(), figures.lse.ratio());
+}
+
+TEST_CASE("the inputs keep their power where rows are long and blocks are many") {
+  for (DType dtype : {DType::fp32, DType::bf16}) {
+    for (InputKind kind : kKinds) {
+      INFO(to_string(kind) << " in " << to_string(dtype));
+      CHECK(ratio_of_long_rows(dtype, kind, Fault::none) < 0.87);
+    }
+    CHECK(ratio_of_long_rows(dtype, InputKind::gauss, Fault::block_lost) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::gauss, Fault::block_doubled) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::gauss, Fault::block_stale) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::count, Fault::block_stale) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::count, Fault::mask_sees_next) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::count, Fault::mask_misses_last) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::count, Fault::tail_is_zero) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::count, Fault::kv_head_wrong) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::needle, Fault::mask_sees_next) > 2);
+    CHECK(ratio_of_long_rows(dtype, InputKind::needle, Fault::mask_misses_last) > 2);
   }
 }
 
