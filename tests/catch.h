@@ -1,16 +1,20 @@
 #pragma once
 
+#include <string>
+
 // Catch2 is version 2 on Debian 12 and version 3 elsewhere. Tests include this header and no other of Catch2's.
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #else
 #include <catch2/catch.hpp>
+// Version 3's names.
 namespace Catch {
-using Detail::Approx;  // version 3's name
-}
+using Detail::Approx;
+namespace Matchers {
+inline auto ContainsSubstring(const std::string& text) { return Contains(text); }
+}  // namespace Matchers
+}  // namespace Catch
 #endif
-
-#include <string>
 
 /// The exit status of a test program that cannot run here (no device, no library).
 inline constexpr int kSkipped = 77;

@@ -75,7 +75,7 @@ TEST_CASE("merging is exact at the edges") {
       CHECK(merged.lse == static_cast<float>(static_cast<double>(lse) + std::log(2.0)));
     }
   }
-  SECTION("the base is e") { CHECK(merge_pair({0.0f, 0.0f}, {1.0f, 1.0f}).o == Approx(1 / (1 + std::exp(-1.0)))); }
+  SECTION("the base is e") { CHECK(merge_pair({0.0f, 0.0f}, {1.0f, 1.0f}).o == Catch::Approx(1 / (1 + std::exp(-1.0)))); }
   SECTION("a NaN is kept") {
     CHECK(std::isnan(merge_pair({1.0f, kNan}, {2.0f, 0.0f}).lse));
     CHECK(std::isnan(merge_pair({1.0f, 0.0f}, {2.0f, kNan}).lse));
@@ -96,8 +96,8 @@ TEST_CASE("many rows merge as their sum does") {
   }
   double sums[1];
   float o = 0.0f;
-  CHECK(static_cast<double>(merge_rows(rows, 1, sums, &o)) == Approx(std::log(total)).epsilon(0x1p-23));
-  CHECK(static_cast<double>(o) == Approx(sum / total).epsilon(0x1p-23));
+  CHECK(static_cast<double>(merge_rows(rows, 1, sums, &o)) == Catch::Approx(std::log(total)).epsilon(0x1p-23));
+  CHECK(static_cast<double>(o) == Catch::Approx(sum / total).epsilon(0x1p-23));
 }
 
 TEST_CASE("a merge places the rows and heads of its parts; what no part holds is empty") {

@@ -22,7 +22,7 @@ TEST_CASE("a ring sends everything but its last shard, and needs less") {
   // 4 dim x 2 heads x pairs; 10 on the diagonal, 16 for each block below it.
   CHECK(cost.flops == List{32 * 10, 32 * 26, 32 * 42});
   CHECK(cost.attends == List{3, 3, 3});
-  CHECK(cost.imbalance == Catch::Detail::Approx(42.0 / 26.0));
+  CHECK(cost.imbalance == Catch::Approx(42.0 / 26.0));
 }
 
 TEST_CASE("queries that travel count among the rows to be sent") {

@@ -139,7 +139,7 @@ TEST_CASE("broken rows and 16-bit groups survive the way through bytes") {
   figures.groups[{3, 1}] = {4.0, 64};
   const Figures back = Figures::parse(figures.serialize());
   CHECK(back.broken == figures.broken);
-  CHECK(worst_rms(back).rms == Approx(0.25));
+  CHECK(worst_rms(back).rms == Catch::Approx(0.25));
   CHECK(failure_of(back) == "first");
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("groups of fewer than 64 rows are pooled by head, then all together") 
   for (int64_t head = 0; head < 2; ++head) {
     for (int64_t block = 0; block < 2; ++block) figures.groups[{head, block}] = {4.0 * 20, 20};
   }
-  CHECK(worst_rms(figures).rms == Approx(2.0));
+  CHECK(worst_rms(figures).rms == Catch::Approx(2.0));
   CHECK(worst_rms(figures).rows == 80);
   CHECK(failure_of(figures) == "output of all heads: the rms error of 80 rows is 2 times what the dtype allows");
   figures.groups[{1, 2}] = {9.0 * 64, 64};
