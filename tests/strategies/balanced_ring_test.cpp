@@ -86,6 +86,26 @@ TEST_CASE("balanced_ring is fused: a diagonal and at most two rectangles an iter
   }
 }
 
+TEST_CASE("balanced_ring under a full mask, and by slices, stays at three attends an iteration") {
+  Problem problem;
+  problem.heads = {16, 4, 8};
+  for (const int64_t cached : {0, 40}) {
+    problem.sequences = {{160, cached}};
+    for (const int ranks : {2, 3, 8}) {
+      for (const MaskKind mask : {MaskKind::causal, MaskKind::full}) {
+        problem.mask = {mask, 0};
+        for (const char* heads : {"contiguous", "within_groups"}) {
+          INFO(heads << ", " << describe(problem, {ranks, 1}));
+          for (const Program& program : plan_with("balanced_ring", {{"heads", heads}}, problem, {ranks, 1}).ranks) {
+            const auto slices = static_cast<int64_t>(program.outputs.size()) / 2;
+            CHECK(attends_of(program) <= slices * (1 + 3 * (ranks - 1) + (cached > 0 ? 1 : 0)));
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("balanced_ring has the same work on all ranks in each iteration") {
   Problem problem;
   problem.heads = {8, 8, 8};
