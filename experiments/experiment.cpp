@@ -22,6 +22,8 @@ using nlohmann::json;
 
 // Each combination of a sweep copies the tree; so many nodes take about a second.
 constexpr int64_t kMaxSweptNodes = 4'000'000;
+// After so many combinations with a fault, the others hardly say more.
+constexpr int64_t kFaultyCombinations = 256;
 
 /// Makes the cases of one experiment. Errors are collected; cases count only if there are none.
 class Builder {
@@ -31,10 +33,15 @@ class Builder {
 
   Experiment take() { return std::move(experiment_); }
 
-  /// Adds the cases of one combination of the sweep: one for each strategy.
-  void add_cases(const YamlNode& root) {
+  json check(const YamlNode& root) {
     json values = validate_tree(root, words_, diagnostics_);
     check_shapes(values, root, diagnostics_);
+    return values;
+  }
+
+  /// Adds the cases of one combination of the sweep: one for each strategy.
+  void add_cases(const YamlNode& root) {
+    json values = check(root);
     if (values.contains("name")) experiment_.name = values["name"].get<std::string>();
     if (!diagnostics_.empty()) return;
     const std::string input_path = resolve_inputs(values, root);
@@ -98,6 +105,34 @@ class Builder {
   std::map<std::string, std::string> digests_;
 };
 
+struct Sweep {
+  const YamlNode& root;  // without the sweep
+  std::vector<SweepAxis> axes;
+  Diagnostics& diagnostics;
+
+  YamlNode tree_of(int64_t combination) const {
+    YamlNode tree = root;
+    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {  // the last key turns fastest
+      const auto values = static_cast<int64_t>(axis->values.size());
+      set_value(tree, axis->key, axis->values[static_cast<size_t>(combination % values)], diagnostics);
+      combination /= values;
+    }
+    return tree;
+  }
+
+  /// Each value once, beside the first values of the other keys: faults of single values show in a sum, not a product.
+  template <typename Visit>
+  void visit_values(const Visit& visit) const {
+    visit(tree_of(0));
+    int64_t step = 1;
+    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+      const auto values = static_cast<int64_t>(axis->values.size());
+      for (int64_t value = 1; value < values && !diagnostics.full(); ++value) visit(tree_of(value * step));
+      step *= values;
+    }
+  }
+};
+
 int64_t combinations_of(const std::vector<SweepAxis>& axes, const YamlNode& root, Diagnostics& diagnostics) {
   int64_t combinations = 1;
   const YamlNode* strategies = root.find("strategies");
@@ -127,19 +162,17 @@ Experiment parse_experiment(std::string_view text, const std::string& file, std:
   Diagnostics diagnostics;
   YamlNode root = parse_yaml(text, file);
   if (root.kind == YamlNode::Kind::map) apply_overrides(root, overrides, diagnostics);
-  const std::vector<SweepAxis> axes = take_sweep(root, diagnostics);
-  const int64_t combinations = combinations_of(axes, root, diagnostics);
+  const Sweep sweep{root, take_sweep(root, diagnostics), diagnostics};
+  const int64_t combinations = combinations_of(sweep.axes, root, diagnostics);
 
   Builder builder(file, words, diagnostics);
-  for (int64_t combination = 0; combination < combinations && !diagnostics.full(); ++combination) {
-    YamlNode tree = root;
-    int64_t rest = combination;
-    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {  // the last key turns fastest
-      const auto values = static_cast<int64_t>(axis->values.size());
-      set_value(tree, axis->key, axis->values[static_cast<size_t>(rest % values)], diagnostics);
-      rest /= values;
-    }
-    builder.add_cases(tree);
+  if (combinations == 0) builder.check(sweep.tree_of(0));  // too many: what is wrong besides
+  if (combinations > 0) sweep.visit_values([&](const YamlNode& tree) { builder.check(tree); });
+  diagnostics.throw_if_any(file);
+  int64_t faulty = 0;
+  for (int64_t combination = 0; combination < combinations && faulty < kFaultyCombinations; ++combination) {
+    builder.add_cases(sweep.tree_of(combination));
+    if (!diagnostics.empty()) ++faulty;
   }
   diagnostics.throw_if_any(file);
   return builder.take();

@@ -97,7 +97,7 @@ class Validator {
     if (node.kind != YamlNode::Kind::list || node.items.empty()) return refuse(node, key);
     const KeySpec* item_key = find_key(std::string(key.path) + "[]");
     json out = json::array();
-    for (item_index_ = 0; item_index_ < node.items.size(); ++item_index_) {
+    for (item_index_ = 0; item_index_ < node.items.size() && !diagnostics_.full(); ++item_index_) {
       out.push_back(value_of(node.items[item_index_], *item_key));
     }
     return out;

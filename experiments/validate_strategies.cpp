@@ -21,6 +21,7 @@ class StrategyValidator {
     }
     json out = json::array();
     for (const YamlNode& item : node.items) {
+      if (diagnostics_.full()) break;
       if (json value = strategy_of(item); !value.is_null()) out.push_back(std::move(value));
     }
     return out;
@@ -65,6 +66,7 @@ class StrategyValidator {
       out[option.name] = option.values.front();
     }
     for (const YamlEntry& entry : options.entries) {
+      if (diagnostics_.full()) break;
       const auto option = std::find_if(known.options.begin(), known.options.end(),
                                        [&](const OptionSpec& o) { return o.name == entry.key; });
       if (option != known.options.end()) {

@@ -12,6 +12,8 @@ namespace ringfold {
 
 namespace {
 
+constexpr int kMaxOpenBrackets = 1000;
+
 /// Bytes of the UTF-8 character that starts at text[0]; 0 if it is invalid (overlong forms and surrogates included).
 size_t utf8_length(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
@@ -46,6 +48,7 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
     return;
   }
   Mark mark = origin;
+  int open_brackets = 0;  // those in texts and comments included: the limit leaves room for them
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text.substr(i));
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -60,6 +63,13 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
     }
     if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
       diagnostics.add(mark, fmt::format("control character 0x{:02x}", static_cast<unsigned char>(text[i + 1])));
+      return;
+    }
+    // yaml-cpp looks ahead to the end of what is never closed, with some hundred bytes of memory each.
+    if (byte == '[' || byte == '{') ++open_brackets;
+    if ((byte == ']' || byte == '}') && open_brackets > 0) --open_brackets;
+    if (open_brackets > kMaxOpenBrackets) {
+      diagnostics.add(mark, fmt::format("more than {} brackets are open here", kMaxOpenBrackets));
       return;
     }
     if (byte == '%' && mark.column == 1 && mark.override_number == 0) {

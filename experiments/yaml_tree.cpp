@@ -31,13 +31,20 @@ struct OpenNode {
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(std::string_view text, const Mark& origin, Diagnostics& diagnostics)
-      : text_(text), origin_(origin), diagnostics_(diagnostics) {}
+      : text_(text), origin_(origin), diagnostics_(diagnostics) {
+    uint32_t count = 0;
+    for (const char c : text) {
+      continuation_bytes_.push_back(count);
+      if ((static_cast<unsigned char>(c) & 0xC0) == 0x80) ++count;
+    }
+    continuation_bytes_.push_back(count);
+  }
 
   YamlNode take_root() { return root_ ? std::move(*root_) : YamlNode{.mark = origin_}; }
 
   Mark mark_of(const YAML::Mark& mark) const {
     if (mark.is_null()) return origin_;
-    const int column = mark.line == 0 ? origin_.column + mark.column : mark.column + 1;
+    const int column = columns_before(mark) + (mark.line == 0 ? origin_.column : 1);
     return {origin_.override_number, origin_.line + mark.line, column};
   }
 
@@ -90,6 +97,13 @@ class TreeBuilder : public YAML::EventHandler {
   Mark begin(const YAML::Mark& mark) {
     if (++nodes_ > kYamlMaxNodes) stop(mark, fmt::format("more than {} values", kYamlMaxNodes));
     return mark_of(mark);
+  }
+
+  /// Characters of the line before the mark; yaml-cpp counts bytes.
+  int columns_before(const YAML::Mark& mark) const {
+    const size_t pos = std::min(static_cast<size_t>(mark.pos), text_.size());
+    const size_t line = pos - std::min(static_cast<size_t>(mark.column), pos);
+    return mark.column - static_cast<int>(continuation_bytes_[pos] - continuation_bytes_[line]);
   }
 
   /// yaml-cpp takes the end of the text for the end of a scalar in quotes.
@@ -171,6 +185,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   std::string_view text_;
+  std::vector<uint32_t> continuation_bytes_;  // of UTF-8 characters, before each byte of the text
   Mark origin_;
   Diagnostics& diagnostics_;
   std::vector<OpenNode> open_;

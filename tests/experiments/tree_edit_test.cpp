@@ -124,6 +124,12 @@ TEST_CASE("errors of a swept value point at the value, once, and no case is made
         "override:1:22: error: cluster.tp: 3 does not divide the 4 query heads");
 }
 
+TEST_CASE("a fault that only some combinations have is found") {
+  CHECK(override_errors(
+            {"sweep.problem.heads.query=[4, 6]", "sweep.problem.heads.kv=[2, 4]", "sweep.cluster.tp=[1, 2]"}) ==
+        "override:1:31: error: problem.heads.query: 6 is no multiple of the 4 kv heads");
+}
+
 TEST_CASE("a sweep is limited in cases and in work") {
   std::string seeds = "[0";
   for (int i = 1; i < 100; ++i) seeds += fmt::format(", {}", i);

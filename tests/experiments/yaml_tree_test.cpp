@@ -61,7 +61,10 @@ TEST_CASE("an empty text is a null node, a byte order mark is skipped, lines may
             .find("a")
             ->text == "x");
   CHECK(place(*parse_yaml("a: 1\r\nb: 2\r\n", "f").find("b")) == "2:4");
-  CHECK(parse_yaml("\xC3\xA4: \xF0\x9F\x98\x80", "f").entries[0].key == "\xC3\xA4");
+  const YamlNode other = parse_yaml("\xC3\xA4: \xF0\x9F\x98\x80\n\xC3\xA4x: [\xE2\x82\xAC, 1]", "f");
+  CHECK(other.entries[0].key == "\xC3\xA4");
+  CHECK(place(other.entries[0].value) == "1:4");  // columns count characters
+  CHECK(place(other.entries[1].value.items[1]) == "2:9");
 }
 
 TEST_CASE("what yaml-cpp would drop or guess is refused") {
@@ -117,9 +120,10 @@ TEST_CASE("bytes that are no text are refused") {
 }
 
 TEST_CASE("too much of anything is refused at once") {
-  CHECK(refusal(repeated("[", 100'000)).find("nested more than 64 deep") != std::string::npos);
+  CHECK(refusal(repeated("[", 100'000)) == "f:1:1001: error: more than 1000 brackets are open here");
+  CHECK(refusal(repeated("[", 1000)).find("nested more than 64 deep") != std::string::npos);
   CHECK(refusal(repeated("[", 65) + repeated("]", 65)) == "f:1:65: error: lists and maps nested more than 64 deep");
-  CHECK(refusal(repeated("{a: ", 100'000)).find("nested more than 64 deep") != std::string::npos);
+  CHECK(refusal(repeated("{a: ", 1000)).find("nested more than 64 deep") != std::string::npos);
   CHECK(refusal(repeated("- ", 100'000)).find("nested more than 64 deep") != std::string::npos);
   CHECK(refusal(repeated("[", 64) + repeated("]", 64)) == "accepted");
   CHECK(refusal("[" + repeated("a,", 100'000) + "]").find("more than 100000 values") != std::string::npos);
