@@ -5,6 +5,7 @@
 #include "lib/check_findings.h"
 #include "lib/check_matching.h"
 #include "lib/check_memory.h"
+#include "lib/check_placement.h"
 #include "lib/check_structure.h"
 #include "lib/error.h"
 #include "lib/lifetimes.h"
@@ -33,6 +34,7 @@ Verdict check(const Schedule& schedule) {
     if (!findings.any()) check_deadlock(schedule, exchanges, findings);
     if (!findings.any()) {
       check_coverage(schedule, exchanges, findings);
+      check_placement(schedule, findings);
       check_uses(schedule, findings);
     }
     check_memory(schedule, findings);

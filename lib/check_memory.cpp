@@ -64,11 +64,10 @@ class MemorySweep {
         program_, operation, [](const View&) {}, [&](BlockId block) { good = good && occupy(block, index); });
     if (!good) return false;
     const auto leave = [&](BlockId block) {
-      if (lifetimes_.last_use[static_cast<size_t>(block)] == index && block != folded) release(block);
+      if (lifetimes_.last_use[static_cast<size_t>(block)] == index) release(block);
     };
     visit_operands(
         program_, operation, [&](const View& view) { leave(view.block); }, leave);
-    if (folded != kNoBlock && offset(std::get<Attend>(operation).state) != offset(folded)) release(folded);
     return true;
   }
 

@@ -108,7 +108,7 @@ class Fuser {
     mine = index;
     if (attend.state_in == kNoBlock || lifetimes_.reads[static_cast<size_t>(attend.state_in)] != 1) return false;
     const int32_t before = attend_of_[static_cast<size_t>(attend.state_in)];
-    if (before < 0 || !there(attend.q.block, before)) return false;
+    if (before < 0) return false;
     for (const View& kv : attend.kv) {
       if (!there(kv.block, before)) return false;
     }

@@ -115,6 +115,18 @@ TEST_CASE("a wrong block sent") {
          "sends kv 0:[0,4) x heads [0,1), 128 bytes");
 }
 
+TEST_CASE("O and inputs lie where a named placement has them") {
+  Problem problem = small_problem(12);
+  problem.placement = PlacementKind::tokens;
+  CHECK(check(ring_plan(problem, 3)).proved());
+  // All of O ends on rank 0, and all Q starts there.
+  expect(partial_plan(problem, 3), Proof::coverage,
+         "rank 0: block 1 (q 0:[0,12) x heads [0,2)) starts here, but placement tokens does not have it here");
+  problem.placement = PlacementKind::zigzag;
+  expect(ring_plan(problem, 3), Proof::coverage,
+         "rank 0: block 0 (q 0:[0,4) x heads [0,2)) starts here, but placement zigzag does not have it here");
+}
+
 TEST_CASE("exchanges in another order on one rank wait for each other") {
   Schedule schedule = ring_plan(small_problem(8), 2);
   for (Program& program : schedule.ranks) {

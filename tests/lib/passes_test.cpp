@@ -3,6 +3,7 @@
 #include "lib/check.h"
 #include "lib/cost.h"
 #include "tests/catch.h"
+#include "tests/lib/explorer.h"
 #include "tests/lib/hand_plans.h"
 #include "tests/lib/random_plan.h"
 
@@ -84,6 +85,36 @@ TEST_CASE("attends of one key block are joined over their queries") {
   schedule.problem = problem;
   schedule.ranks = {maker.program};
   CHECK(outline(fuse_attends(schedule).ranks[0]) == "a3 a4 f6");
+}
+
+TEST_CASE("a state that is needed again is neither fused away nor folded in place") {
+  // The first half of the rows is finished after one attend, the second after two.
+  const Problem problem = small_problem(12);
+  const TokenSet first = query_part(problem, 2, 0);
+  const TokenSet second = query_part(problem, 2, 1);
+  ProgramMaker maker(problem);
+  const BlockId q = maker.input(BlockKind::q, query_set(problem), {0, 2});
+  const BlockId kv = maker.input(BlockKind::kv, kv_part(problem, 2, 0), {0, 1});
+  const BlockId rest = maker.input(BlockKind::kv, kv_part(problem, 2, 1), {0, 1});
+  const BlockId half = maker.attend(maker.whole(q), {maker.whole(kv)});
+  const BlockId all = maker.attend(maker.whole(q), {maker.whole(rest)}, half);
+  for (const View& rows : {maker.part(half, first), maker.part(all, second)}) {
+    const BlockId out = maker.block(BlockKind::out, rows.tokens, rows.heads);
+    const BlockId lse = maker.block(BlockKind::lse, rows.tokens, rows.heads);
+    maker.add(Finish{rows, out, lse});
+    maker.program.outputs.insert(maker.program.outputs.end(), {out, lse});
+  }
+  Schedule schedule{"by hand", problem, {1, 1}, {maker.program}};
+  CHECK(check(schedule).summary() == "proved");
+  CHECK(fuse_attends(schedule) == schedule);
+  schedule = assign_buffers(schedule);
+  CHECK(check(schedule).summary() == "proved");
+  CHECK(run_memory(schedule, 1) == "");
+  Program& program = schedule.ranks[0];
+  program.offsets[static_cast<size_t>(all)] = program.offsets[static_cast<size_t>(half)];
+  CHECK(check(schedule).summary() ==
+        "rank 0, operation 1 (attend): block 4 (state 0:[0,12) x heads [0,2)) takes bytes [768,1248) of block 3 (state "
+        "0:[0,12) x heads [0,2)), which is needed until operation 2");
 }
 
 TEST_CASE("an exchange is issued before the compute that it need not wait for") {
