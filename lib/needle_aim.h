@@ -6,9 +6,9 @@
 
 namespace ringfold {
 
-// Where the rows of *needle* aim. Every key carries the code of its position, and every row of Q aims at one visible key. A code is a
-// sequence of digits; the logit is the sum, over digits, of how much the query likes the key's digit. One disliked
-// digit costs a whole gap (20), so one key takes all the weight but some 1e-7.
+// Where the rows of *needle* aim. Every key carries the code of its position, and every row of Q aims at one visible
+// key. A code is a sequence of digits; the logit is the sum, over digits, of how much the query likes the key's digit.
+// One disliked digit costs a whole gap (20), so one key takes all the weight but some 1e-7.
 
 inline constexpr double kNeedleGap = 20.0;
 
@@ -72,7 +72,8 @@ struct NeedleField {
 };
 
 /// Half of the rows take the last visible key (with the decoy after it, if there is one). Most others take a key
-/// beside an edge: a multiple of length / P or of the new tokens / P, for some P to 64, or a power of two; some take any.
+/// beside an edge: a multiple of length / P or of the new tokens / P, for some P to 64, or a power of two; some take
+/// any.
 constexpr NeedleAim needle_aim(const NeedleCode& code, const NeedleField& field, uint64_t key) {
   const int64_t last = field.end - 1;
   if (field.ends_early && key % 2 == 0) {

@@ -100,7 +100,8 @@ TEST_CASE("bulk conversions equal the scalar ones, at any length") {
       load_floats(dtype, bytes.data(), count, back.data());
       for (size_t i = 0; i < values.size(); ++i) {
         const float expected = round_to(dtype, values[i]);
-        REQUIRE((std::memcmp(&expected, &back[i], sizeof(float)) == 0 || (std::isnan(expected) && std::isnan(back[i]))));
+        const bool equal = std::memcmp(&expected, &back[i], sizeof(float)) == 0;
+        REQUIRE((equal || (std::isnan(expected) && std::isnan(back[i]))));
       }
     }
   }

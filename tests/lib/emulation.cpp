@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <memory>
 
 namespace ringfold {
 
@@ -94,7 +94,9 @@ class Emulator {
     if (block > 0 && fault == Fault::shard_overlap) --begin;
 
     std::vector<Slot> seen;
-    const auto see = [&](int64_t k, int64_t v) { seen.push_back({data.k.data() + k * dim_, data.v.data() + v * dim_}); };
+    const auto see = [&](int64_t k, int64_t v) {
+      seen.push_back({data.k.data() + k * dim_, data.v.data() + v * dim_});
+    };
     if (chosen && fault == Fault::block_lost) return seen;
     for (int64_t j = begin; j < end; ++j) {
       bool sees = keys.begin <= j && j < keys.end;
@@ -172,9 +174,7 @@ class Emulator {
   }
 
   void add_tile(const Slot* slots, float* weights, size_t size, float total, State& state) const {
-    if (how_.device) {
-      for (size_t j = 0; j < size; ++j) weights[j] = round_to(problem_.dtype, weights[j]);
-    }
+    for (size_t j = 0; j < size && how_.device; ++j) weights[j] = round_to(problem_.dtype, weights[j]);
     if (how_.fault == Fault::narrow_weights) {
       for (size_t j = 0; j < size; ++j) weights[j] = total * round_to(narrow_dtype(), weights[j] / total);
     }
@@ -182,12 +182,11 @@ class Emulator {
     for (size_t j = 0; j < size; ++j) {
       for (size_t c = 0; c < sum.size(); ++c) sum[c] += weights[j] * slots[j].v[c];
     }
-    for (size_t c = 0; c < sum.size(); ++c) state.o[c] += sum[c];
+    std::transform(sum.begin(), sum.end(), state.o.begin(), state.o.begin(), std::plus<float>());
     if (how_.fault == Fault::narrow_tiles) narrow(state);
   }
 
   DType narrow_dtype() const { return problem_.dtype == DType::fp32 ? DType::bf16 : problem_.dtype; }
-
   void narrow(State& state) const {
     for (float& value : state.o) value = round_to(narrow_dtype(), value);
   }
@@ -217,23 +216,6 @@ class Emulator {
 };
 
 }  // namespace
-
-std::string_view to_string(Fault fault) {
-  static constexpr std::string_view kNames[] = {
-      "none",           "merge_averages", "merge_in_base_2", "merge_keeps_lse", "lse_in_base_2",
-      "mask_sees_next", "mask_misses_last", "mask_is_local", "mask_drops_prefix", "blocks_swapped",
-      "block_lost",     "block_doubled",  "block_stale",     "prefix_repeated", "shard_gap",
-      "shard_overlap",  "sequence_leaks", "kv_head_wrong",   "query_head_wrong", "rows_shifted",
-      "scale_off",      "rescale_missed", "tail_is_zero",    "tail_is_stale",   "channels_stale",
-      "output_is_zero", "narrow_weights", "narrow_tiles",    "narrow_merges"};
-  return kNames[static_cast<size_t>(fault)];
-}
-
-std::vector<Fault> all_faults() {
-  std::vector<Fault> faults;
-  for (int i = 1; i <= static_cast<int>(Fault::narrow_merges); ++i) faults.push_back(static_cast<Fault>(i));
-  return faults;
-}
 
 EmulatedResult emulate(const InputSource& inputs, const TokenSet& tokens, const Emulation& how) {
   const Problem& problem = inputs.problem();
