@@ -91,7 +91,7 @@ class Binder {
       // The state is larger than q: all of it becomes empty, then q's rows are overwritten.
       bound_.tasks.emplace_back(MergeTask{{}, state(whole(attend.state)), dim_});
     }
-    AttendTask task{plane(attend.q, 0), {}, state(rows), fold, attend.mask, dim_, problem_.heads.group(),
+    AttendTask task{plane(attend.q, 0),      {}, state(rows), fold, attend.mask, dim_, problem_.heads.group(),
                     problem_.softmax_scale()};
     for (const View& view : attend.kv) {
       task.kv.push_back({plane(view, 0), plane(view, 1)});
@@ -162,8 +162,9 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim)
 Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim, const TokenSet& tokens,
                     const HeadRange& heads) {
   RINGFOLD_INVARIANT(plane < planes_of(block.kind), "plane {} of a {} block", plane, to_string(block.kind));
-  RINGFOLD_INVARIANT(block.tokens.contains(tokens) && block.heads.contains(heads), "{} heads {} of a block of {} heads {}",
-                     to_string(tokens), to_string(heads), to_string(block.tokens), to_string(block.heads));
+  RINGFOLD_INVARIANT(block.tokens.contains(tokens) && block.heads.contains(heads),
+                     "{} heads {} of a block of {} heads {}", to_string(tokens), to_string(heads),
+                     to_string(block.tokens), to_string(block.heads));
   const int64_t row = row_elements(block.kind, dim);
   Tensor tensor;
   tensor.dtype = block.dtype;
@@ -181,7 +182,8 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim,
   const int64_t elements = heads.empty() ? 0 : (heads.begin - block.heads.begin) * tensor.head_stride + plane_offset;
   tensor.data = data + elements * bytes_of(block.dtype);
   for (const TokenRange& range : tokens.ranges()) {
-    tensor.segments.push_back({range.sequence, range.begin, range.end, block.tokens.row_of(range.sequence, range.begin)});
+    tensor.segments.push_back(
+        {range.sequence, range.begin, range.end, block.tokens.row_of(range.sequence, range.begin)});
   }
   return tensor;
 }

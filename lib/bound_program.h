@@ -16,8 +16,8 @@ using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask>;
 
 /// An operation with its operands resolved to memory: an exchange, or tasks for the kernel in order. Owns no blocks.
 struct BoundOperation {
-  const char* name = "";  ///< literal: what other ranks' errors call it
-  std::string text;       ///< "attend 0:[0,4) heads [0,2)": what this rank's errors call it
+  const char* name = "";                    ///< literal: what other ranks' errors call it
+  std::string text;                         ///< "attend 0:[0,4) heads [0,2)": what this rank's errors call it
   std::unique_ptr<BoundExchange> exchange;  ///< null for a compute operation
   std::vector<KernelTask> tasks;
 

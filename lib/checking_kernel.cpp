@@ -113,8 +113,8 @@ void CheckingKernel::attend(Queue& queue, const AttendTask& task) {
     k = std::max(k, longest_row(piece.k, task.dim));
     v = std::max(v, longest_row(piece.v, task.dim));
   }
-  const double spread = 1 + std::abs(task.scale) * longest_row(task.q, task.dim) * k +
-                        (task.fold ? largest_lse(task.state.lse) : 0);
+  const double spread =
+      1 + std::abs(task.scale) * longest_row(task.q, task.dim) * k + (task.fold ? largest_lse(task.state.lse) : 0);
   AttendTask again = task;
   again.state = {o.tensor(), lse.tensor()};
   judged_.attend(queue, task);
@@ -173,9 +173,8 @@ void CheckingKernel::compare_states(std::string_view what, const StateTensor& go
   const std::byte* wanted_o = wanted.o.data;
   const std::byte* wanted_lse = wanted.lse.data;
   std::vector<const std::byte*> got_lse;
-  for_each_row(got.lse, [&](int64_t head, int64_t, int64_t, int64_t row) {
-    got_lse.push_back(row_data(got.lse, head, row));
-  });
+  for_each_row(got.lse,
+               [&](int64_t head, int64_t, int64_t, int64_t row) { got_lse.push_back(row_data(got.lse, head, row)); });
   size_t index = 0;
   for_each_row(got.o, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
     double square = 0;

@@ -10,10 +10,10 @@ namespace ringfold {
 /// Runs every task on two kernels of host memory and compares: an error names the first row that differs too much. What
 /// it computes, and its device, are those of `judged`; `judge` works in memory of this object. Owns neither kernel.
 ///
-/// Allowed, for tolerance t, with V the longest row of v (or of a state merged or folded into) and S = 1 + scale |q| |k|
-/// of the longest rows of q and k: |dO|_2 <= t S V and |dLSE| <= t S; merges likewise with S = 1 + the largest finite
-/// |LSE|. finish and copy must agree in every bit.
-/// A search light, not the criterion: what a run must keep to is derived in docs/numerics.md.
+/// Allowed, for tolerance t, with V the longest row of v (or of a state merged or folded into) and S = 1 + scale |q|
+/// |k| of the longest rows of q and k: |dO|_2 <= t S V and |dLSE| <= t S; merges likewise with S = 1 + the largest
+/// finite |LSE|. finish and copy must agree in every bit. A search light, not the criterion: what a run must keep to is
+/// derived in docs/numerics.md.
 class CheckingKernel final : public Kernel {
  public:
   CheckingKernel(Kernel& judged, Kernel& judge, double tolerance = 1e-5);

@@ -60,8 +60,8 @@ void ChecksummedTransport::prepare(BoundExchange& exchange) {
   }
   for (size_t i = 0; i < receives; ++i) {
     const Transfer receive = exchange.receives[i];
-    exchange.receives.push_back({receive.peer, receive.tag | kSealTag,
-                                 reinterpret_cast<std::byte*>(&receive_seals_[i]), sizeof(Seal)});
+    exchange.receives.push_back(
+        {receive.peer, receive.tag | kSealTag, reinterpret_cast<std::byte*>(&receive_seals_[i]), sizeof(Seal)});
   }
 }
 

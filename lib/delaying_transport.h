@@ -7,8 +7,8 @@
 
 namespace ringfold {
 
-/// Makes a rank's exchanges start late, hold their transfers in another order, end late and look unfinished for a while,
-/// all drawn from the seed. What a program computes must not change by one bit.
+/// Makes a rank's exchanges start late, hold their transfers in another order, end late and look unfinished for a
+/// while, all drawn from the seed. What a program computes must not change by one bit.
 class DelayingTransport final : public StagedTransport {
  public:
   /// Each of the two delays of an exchange is 0 or up to `most`. Use another seed on each rank.

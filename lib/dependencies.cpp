@@ -28,8 +28,8 @@ class Memory {
     return latest;
   }
 
-  /// Operation `operation` of `queue` uses [begin, end). If it fills them, what was there before is of no more interest:
-  /// it depends on all earlier uses itself.
+  /// Operation `operation` of `queue` uses [begin, end). If it fills them, what was there before is of no more
+  /// interest: it depends on all earlier uses itself.
   void use(int64_t begin, int64_t end, size_t queue, int operation, bool fills) {
     if (begin >= end) return;
     split(begin);

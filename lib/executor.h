@@ -21,12 +21,14 @@ class ExecutionObserver {
  public:
   virtual ~ExecutionObserver() = default;
   virtual void begin(int operation) = 0;  ///< its turn has come: it may have to wait for the other queue
-  virtual void start(int operation) = 0;  ///< what it depends on has ended, or has been handed to the device to wait for
-  virtual void end(int operation) = 0;    ///< it has been enqueued
+  virtual void start(
+      int operation) = 0;               ///< what it depends on has ended, or has been handed to the device to wait for
+  virtual void end(int operation) = 0;  ///< it has been enqueued
 };
 
-/// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues, in
-/// program order, and waits once at the end. The schedule must have buffers assigned and be proved, and must outlive this.
+/// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues,
+/// in program order, and waits once at the end. The schedule must have buffers assigned and be proved, and must outlive
+/// this.
 class Executor {
  public:
   Executor(const Schedule& schedule, int rank, Kernel& kernel, Transport& transport, Control& control);
@@ -50,9 +52,9 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim)
 Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim, const TokenSet& tokens,
                     const HeadRange& heads);
 
-/// For each operation, the latest operation on the other queue (exchange against compute) that must have ended before it
-/// starts: it made an operand, or it still uses memory that this one fills. -1 if there is none. Queues are in order,
-/// so one index is enough.
+/// For each operation, the latest operation on the other queue (exchange against compute) that must have ended before
+/// it starts: it made an operand, or it still uses memory that this one fills. -1 if there is none. Queues are in
+/// order, so one index is enough.
 std::vector<int> other_queue_dependencies(const Program& program, int64_t dim);
 
 }  // namespace ringfold

@@ -1,6 +1,6 @@
 // in_process: ranks are threads of one process. The strict transport: every transfer is a rendezvous, each rank has one
-// exchange in flight, in program order, and it ends only when all its transfers have met their partners. A schedule that
-// runs here needs no buffering from any transport. See meeting_point.h.
+// exchange in flight, in program order, and it ends only when all its transfers have met their partners. A schedule
+// that runs here needs no buffering from any transport. See meeting_point.h.
 #include "lib/control.h"
 #include "lib/transport.h"
 #include "transports/meeting_point.h"

@@ -39,7 +39,7 @@ void Liveness::set_waits(int rank, Waits waits) {
 
 void Liveness::look() {
   const auto now = std::chrono::steady_clock::now();
-  const Duration step = std::min<Duration>(now - looked_, 10 * period_);
+  const Duration step = std::min<Duration>(now - looked_, 2 * period_);
   looked_ = now;
   for (Rank& rank : ranks_) {
     const uint64_t signs = rank.signs.load(std::memory_order_relaxed);
@@ -50,8 +50,8 @@ void Liveness::look() {
 
 void Liveness::survey(int rank, const WantedBy& wanted_by) {
   look();
-  const bool suspicion = std::any_of(ranks_.begin(), ranks_.end(),
-                                     [&](const Rank& each) { return each.left || each.silent > deadline_; });
+  const bool suspicion =
+      std::any_of(ranks_.begin(), ranks_.end(), [&](const Rank& each) { return each.left || each.silent > deadline_; });
   if (!suspicion) return;
   std::vector<int> path;
   std::vector<char> seen(ranks_.size(), 0);

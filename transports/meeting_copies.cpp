@@ -1,7 +1,6 @@
 // The matching and copying half of MeetingPoint.
-#include "transports/meeting_point.h"
-
 #include "lib/error.h"
+#include "transports/meeting_point.h"
 
 #include <algorithm>
 #include <cstring>

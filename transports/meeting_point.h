@@ -66,7 +66,7 @@ class MeetingPoint {
   };
   struct Rank {
     std::atomic<int64_t> outstanding{0};  ///< exchanges enqueued and not ended
-    std::vector<Enqueued> queue;  ///< entries from `next` on have not been started
+    std::vector<Enqueued> queue;          ///< entries from `next` on have not been started
     size_t next = 0;
     Enqueued current;  ///< the exchange in flight
     std::vector<char> sends_met;
@@ -98,8 +98,8 @@ class MeetingPoint {
 
   std::mutex mutex_;
   std::vector<Rank> ranks_;
-  std::vector<int> to_start_;      ///< ranks whose next exchange may be startable
-  std::vector<Copy*> open_copies_; ///< met, with unclaimed bytes
+  std::vector<int> to_start_;       ///< ranks whose next exchange may be startable
+  std::vector<Copy*> open_copies_;  ///< met, with unclaimed bytes
   std::atomic<int> open_count_{0};
   int spins_ = 0;
 

@@ -1,5 +1,6 @@
 // What the executor and in_process cost when there is nothing to compute, and how fast in_process moves bytes compared
-// with memcpy. Prints a table; asserts nothing. A step: enqueue an exchange, wait for what it received, an empty compute.
+// with memcpy. Prints a table; asserts nothing. A step: enqueue an exchange, wait for what it received, an empty
+// compute.
 #include "kernels/host_device.h"
 #include "lib/executor.h"
 #include "lib/ranks.h"
@@ -43,12 +44,13 @@ Schedule steps(int ranks, int count, int64_t bytes) {
   const HeadRange heads{0, 1};
   for (int rank = 0; rank < ranks; ++rank) {
     Program program;
-    program.blocks.assign(2 + static_cast<size_t>(count), {BlockKind::q, DType::fp32, Layout::heads_outer, tokens, heads});
+    program.blocks.assign(2 + static_cast<size_t>(count),
+                          {BlockKind::q, DType::fp32, Layout::heads_outer, tokens, heads});
     program.inputs = {0};
     for (BlockId step = 0; step < count; ++step) {
       const BlockId received = 1 + step % 2;
-      program.operations.push_back(Exchange{{{(rank + 1) % ranks, 0, {0, tokens, heads}}},
-                                            {{(rank - 1 + ranks) % ranks, 0, received}}});
+      program.operations.push_back(
+          Exchange{{{(rank + 1) % ranks, 0, {0, tokens, heads}}}, {{(rank - 1 + ranks) % ranks, 0, received}}});
       program.operations.push_back(Copy{{{received, tokens, heads}}, 0});
     }
     for (size_t block = 0; block < program.blocks.size(); ++block) {
@@ -109,15 +111,16 @@ void report() {
   fmt::print("{} processors\n\n", std::thread::hardware_concurrency());
   fmt::print("executor step, nothing to compute (64-byte exchange, wait, empty compute):\n");
   for (const int ranks : {1, 2, 4}) fmt::print("  {} ranks   {:6.2f} us a step\n", ranks, step_us(ranks, 2000, 64, 15));
-  fmt::print("\nexchange rate, all ranks together, against plain memcpy on min(ranks, processors) threads in this run:\n");
+  fmt::print(
+      "\nexchange rate, all ranks together, against plain memcpy on min(ranks, processors) threads in this run:\n");
   for (const int ranks : {2, 4}) {
     const int threads = std::min(ranks, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
     for (const int64_t bytes : {int64_t{64} << 10, int64_t{1} << 20, int64_t{32} << 20}) {
       const int count = static_cast<int>(std::clamp<int64_t>((int64_t{256} << 20) / bytes, 4, 400));
       const double plain = memcpy_rate(threads, bytes, count) / 1000;
       const double moved = ranks * static_cast<double>(bytes) / step_us(ranks, count, bytes, 5) / 1000;
-      fmt::print("  {} ranks  {:8} bytes   {:6.2f} GB/s   memcpy {:6.2f} GB/s   {:4.0f} %\n", ranks, bytes, moved, plain,
-                 100 * moved / plain);
+      fmt::print("  {} ranks  {:8} bytes   {:6.2f} GB/s   memcpy {:6.2f} GB/s   {:4.0f} %\n", ranks, bytes, moved,
+                 plain, 100 * moved / plain);
     }
   }
 }

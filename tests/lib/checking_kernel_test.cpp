@@ -98,7 +98,8 @@ TEST_CASE("kernels that agree pass, and every row of every task is compared") {
 
 TEST_CASE("a kernel that slips is named with operation, task and row") {
   int64_t rows = 0;
-  CHECK_THAT(error_of(Wrong::attend, &rows), ContainsSubstring("rank 1, operation 1 (attend") && ContainsSubstring("attend: the kernels") &&
+  CHECK_THAT(error_of(Wrong::attend, &rows), ContainsSubstring("rank 1, operation 1 (attend") &&
+                                                 ContainsSubstring("attend: the kernels") &&
                                                  ContainsSubstring("sequence 0, position 5, head 0"));
   CHECK_THAT(error_of(Wrong::attend_nan, &rows), ContainsSubstring("attend: the kernels differ"));
   CHECK_THAT(error_of(Wrong::fold, &rows), ContainsSubstring("rank 1, operation 2 (attend"));

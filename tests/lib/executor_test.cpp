@@ -17,8 +17,6 @@
 namespace ringfold {
 namespace {
 
-using Catch::Matchers::ContainsSubstring;
-
 std::vector<float> floats(const std::vector<std::byte>& bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));

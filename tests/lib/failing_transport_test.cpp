@@ -28,7 +28,8 @@ struct Tally {
 class Faulty final : public Transport {
  public:
   Faulty(RankContext& context, TransportFault fault, uint64_t seed, bool sealed, Tally& tally, std::mutex& mutex)
-      : failing_(context.transport, context.rank, fault, sealed ? 0.06 : 0.5, seed * 16 + static_cast<uint64_t>(context.rank)),
+      : failing_(context.transport, context.rank, fault, sealed ? 0.06 : 0.5,
+                 seed * 16 + static_cast<uint64_t>(context.rank)),
         checksummed_(failing_, context.rank),
         top_(sealed ? static_cast<Transport&>(checksummed_) : failing_),
         tally_(tally),
@@ -38,7 +39,9 @@ class Faulty final : public Transport {
     tally_.notes.insert(tally_.notes.end(), failing_.injected().begin(), failing_.injected().end());
   }
   std::unique_ptr<Fence> make_fence() override { return top_.make_fence(); }
-  void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override { top_.enqueue(exchange, after, done); }
+  void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
+    top_.enqueue(exchange, after, done);
+  }
   void synchronize() override { top_.synchronize(); }
   void cancel() noexcept override { top_.cancel(); }
   bool moves(MemoryKind kind) const override { return top_.moves(kind); }

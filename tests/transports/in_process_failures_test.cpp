@@ -1,4 +1,5 @@
-// What happens when ranks fail, fall silent or leave. Deadlines are short; times are only checked against generous limits.
+// What happens when ranks fail, fall silent or leave. Deadlines are short; times are only checked against generous
+// limits.
 #include "lib/error.h"
 #include "lib/ranks.h"
 #include "lib/stop.h"
@@ -13,8 +14,8 @@
 namespace ringfold {
 namespace {
 
-using std::chrono::milliseconds;
 using Catch::Matchers::ContainsSubstring;
+using std::chrono::milliseconds;
 
 struct Outcome {
   ExitCode code = ExitCode::ok;
@@ -77,13 +78,17 @@ TEST_CASE("different byte counts are an error that names both sides") {
     done->wait();
   });
   CHECK(outcome.code == ExitCode::internal);
-  CHECK_THAT(outcome.text,
-             ContainsSubstring("rank 0, operation 4 sends 64 bytes with tag 9 to rank 1, which expects 48 in operation 5"));
+  CHECK_THAT(
+      outcome.text,
+      ContainsSubstring("rank 0, operation 4 sends 64 bytes with tag 9 to rank 1, which expects 48 in operation 5"));
 }
 
 TEST_CASE("a silent rank trips the deadline, is named with what it does, and so are those that wait") {
   std::atomic<bool> over{false};
-  const Outcome outcome = run(3, milliseconds(100), [&](RankContext& context) {
+  std::atomic<bool> last_is_there{false};
+  const Outcome outcome = run(3, milliseconds(200), [&](RankContext& context) {
+    if (context.rank == 2) last_is_there = true;
+    while (!last_is_there) context.control.tick();
     if (context.rank == 0) {
       context.control.enter(3, "attend");
       while (!over) std::this_thread::sleep_for(milliseconds(1));  // no tick
@@ -97,15 +102,16 @@ TEST_CASE("a silent rank trips the deadline, is named with what it does, and so 
     }
   });
   CHECK(outcome.code == ExitCode::deadline);
-  CHECK_THAT(outcome.text, ContainsSubstring("rank 0 shows no progress in operation 3 (attend) for") &&
-                               ContainsSubstring("(deadline 100 ms)") &&
-                               ContainsSubstring("rank 1, operation 5 (exchange) waits for rank 0 to send 64 bytes, tag 7") &&
-                               ContainsSubstring("rank 2, operation 5 (exchange) waits for rank 1 to send 64 bytes, tag 7"));
+  CHECK_THAT(outcome.text,
+             ContainsSubstring("rank 0 shows no progress in operation 3 (attend) for") &&
+                 ContainsSubstring("(deadline 200 ms)") &&
+                 ContainsSubstring("rank 1, operation 5 (exchange) waits for rank 0 to send 64 bytes, tag 7") &&
+                 ContainsSubstring("rank 2, operation 5 (exchange) waits for rank 1 to send 64 bytes, tag 7"));
 }
 
 TEST_CASE("a rank that is many deadlines late but ticks never trips, however long the chain of those that wait") {
-  const Outcome outcome = run(4, milliseconds(40), [](RankContext& context) {
-    if (context.rank == 0) work(context, milliseconds(400));
+  const Outcome outcome = run(4, milliseconds(200), [](RankContext& context) {
+    if (context.rank == 0) work(context, milliseconds(1000));
     if (context.rank > 0) receive(context, context.rank - 1, 0, 0);
     if (context.rank < 3) {
       const BoundExchange send{1, {{context.rank + 1, 0, memory[context.rank].data(), 64}}, {}};
@@ -119,18 +125,19 @@ TEST_CASE("a rank that is many deadlines late but ticks never trips, however lon
 }
 
 TEST_CASE("ranks that wait for each other are a deadline error that shows the circle") {
-  const Outcome outcome = run(4, milliseconds(80), [](RankContext& context) {
-    if (context.rank == 3) work(context, milliseconds(300));  // alive: it is not the reason
+  const Outcome outcome = run(4, milliseconds(200), [](RankContext& context) {
+    if (context.rank == 3) work(context, milliseconds(600));  // alive: it is not the reason
     receive(context, context.rank == 3 ? 0 : (context.rank + 1) % 3, 1, 2);
   });
   CHECK(outcome.code == ExitCode::deadline);
   CHECK_THAT(outcome.text, ContainsSubstring("wait for each other"));
-  CHECK_THAT(outcome.text, ContainsSubstring("0 -> 1 -> 2 -> 0") || ContainsSubstring("1 -> 2 -> 0 -> 1") || ContainsSubstring("2 -> 0 -> 1 -> 2"));
+  CHECK_THAT(outcome.text, ContainsSubstring("0 -> 1 -> 2 -> 0") || ContainsSubstring("1 -> 2 -> 0 -> 1") ||
+                               ContainsSubstring("2 -> 0 -> 1 -> 2"));
 }
 
 TEST_CASE("a rank that never comes to a barrier is named") {
   std::atomic<bool> over{false};
-  const Outcome outcome = run(3, milliseconds(60), [&](RankContext& context) {
+  const Outcome outcome = run(3, milliseconds(200), [&](RankContext& context) {
     if (context.rank == 2) {
       while (!over) std::this_thread::sleep_for(milliseconds(1));
       return;
@@ -181,8 +188,9 @@ TEST_CASE("a rank that leaves early frees those that wait for it") {
     if (context.rank == 2) receive(context, 0, 2, 1);
   });
   CHECK(outcome.code == ExitCode::peer_lost);
-  CHECK_THAT(outcome.text, ContainsSubstring("rank 1 has left") &&
-                               ContainsSubstring("rank 0, operation 6 (exchange) waits for rank 1 to send 64 bytes, tag 2"));
+  CHECK_THAT(outcome.text,
+             ContainsSubstring("rank 1 has left") &&
+                 ContainsSubstring("rank 0, operation 6 (exchange) waits for rank 1 to send 64 bytes, tag 2"));
 }
 
 TEST_CASE("a stop request interrupts ranks that wait") {

@@ -3,7 +3,6 @@
 #include "tests/ring_fixture.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,13 +10,15 @@
 #include <numeric>
 #include <random>
 #include <thread>
+#include <unistd.h>
 
 namespace ringfold {
 namespace {
 
 std::vector<std::byte> pattern(int64_t bytes, int seed) {
   std::vector<std::byte> data(static_cast<size_t>(bytes));
-  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 31 + i / 251 + static_cast<size_t>(seed));
+  for (size_t i = 0; i < data.size(); ++i)
+    data[i] = static_cast<std::byte>(i * 31 + i / 251 + static_cast<size_t>(seed));
   return data;
 }
 
@@ -46,8 +47,8 @@ TEST_CASE("messages of all sizes go both ways at once") {
 }
 
 #if !defined(__SANITIZE_THREAD__)  // whose shadow memory is several times as large as what it follows
-/// `bytes` of addresses on little memory: zeros until written to; or windows of 1 MiB that are all the same one, but for
-/// the last, which is its own.
+/// `bytes` of addresses on little memory: zeros until written to; or windows of 1 MiB that are all the same one, but
+/// for the last, which is its own.
 class WideMemory {
  public:
   WideMemory(int64_t bytes, bool windows) : bytes_(static_cast<size_t>(bytes)) {
