@@ -3,6 +3,7 @@
 #include "experiments/accumulation.h"
 #include "experiments/output_file.h"
 #include "experiments/rank_case.h"
+#include "experiments/timeline.h"
 #include "lib/transport.h"
 
 #include <chrono>
@@ -71,6 +72,10 @@ void CaseSession::run_rank(RankContext& context, const Accumulation& how, Output
       report.forwards_ms.push_back(rank.forward_ms());
     }
     if (turns_.is_given_up()) return;
+    if (setup_.timeline != nullptr) {
+      const Program& program = planned_.schedule->ranks[static_cast<size_t>(context.rank)];
+      rank.forward(*setup_.timeline->observe(setup_.label, program, context.rank));
+    }
     report.sent_bytes = rank.sent_bytes();
     if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
     if (file != nullptr) rank.save(*file);

@@ -15,6 +15,7 @@
 namespace ringfold {
 
 class OutputFile;
+class Timeline;
 
 /// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps of
 /// several sessions can alternate.
@@ -23,7 +24,9 @@ class CaseSession {
   struct Setup {
     const InputSource* inputs = nullptr;
     const Judge* judge = nullptr;  ///< null: nothing is compared
-    std::string save_outputs;      ///< path, or empty
+    std::string save_outputs{};    ///< path, or empty
+    Timeline* timeline = nullptr;  ///< gets one more forward, after the last step; may be null
+    std::string label{};           ///< of the case, in the timeline
   };
 
   /// Starts the ranks and waits until they are set up. The planned case must be proved and outlive this.

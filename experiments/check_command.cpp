@@ -14,6 +14,10 @@ Vocabulary built_vocabulary() {
 }
 
 ExitCode check_command(const CheckOptions& options) {
+  if (options.schema) {
+    fmt::print("{}\n", json_schema(built_vocabulary()).dump(2));
+    return ExitCode::ok;
+  }
   RINGFOLD_CHECK(!options.file.empty(), ExitCode::usage, "check needs a FILE (see ringfold check --help)");
   const Experiment experiment = load_experiment(options.file, options.overrides, built_vocabulary());
   const auto unbuilt = std::count_if(experiment.cases.begin(), experiment.cases.end(),

@@ -36,6 +36,7 @@ void add_run(CLI::App& program, RunOptions& options, Action& action) {
   command->add_flag("--resume", options.resume);
   command->add_flag("--save-outputs", options.save_outputs);
   command->add_flag("--save-inputs", options.save_inputs);
+  command->add_option("--timeline", options.timeline);
   command->callback([&] { action = [&] { return run_command(options); }; });
 }
 
@@ -52,6 +53,7 @@ void add_check(CLI::App& program, CheckOptions& options, Action& action) {
   CLI::App* command = add_command(program, "check");
   command->add_option("FILE", options.file);
   command->add_option("overrides", options.overrides);
+  command->add_flag("--schema", options.schema);
   command->callback([&] { action = [&] { return check_command(options); }; });
 }
 
@@ -93,7 +95,7 @@ int run_program(int argc, char** argv) {
   try {
     const ExitCode code = run(argc, argv);
     // A full disk behind standard output must not pass for success.
-    RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
+    RINGFOLD_CHECK(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, ExitCode::internal, "cannot write to standard output");
     return static_cast<int>(code);
   } catch (const ConfigurationError& error) {
     fmt::print(stderr, "{}\n", error.what());

@@ -42,6 +42,7 @@ std::string grid_text(std::vector<Column> columns, const std::vector<LineStyle>&
       if (i > 0) text += std::string(kGap, ' ');
       text += padded(line == 0 ? columns[i].title : columns[i].cells[line - 1], columns[i], i + 1 == columns.size());
     }
+    while (text.back() == ' ') text.pop_back();
     if (line > 0 && line - 1 < styles.size()) text += styles[line - 1].end;
     text += '\n';
   }

@@ -78,11 +78,12 @@ void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) 
   const Case& any = cases.front().planned.item;
   if (any.measure.ideal) start_ideal(any);
   const int64_t steps = any.measure.warmup + any.measure.repeats;
+  // The work before the last step, in cases: what the time left is reckoned from.
+  const double share = static_cast<double>(cases.size()) / static_cast<double>(steps);
   for (int64_t i = 0; i + 1 < steps; ++i) {
     const bool is_warmup = i < any.measure.warmup;
-    const double share = static_cast<double>(cases.size()) * static_cast<double>(i) / static_cast<double>(steps);
     step(cases, is_warmup ? "warm-up" : fmt::format("repeat {}/{}", i - any.measure.warmup + 1, any.measure.repeats),
-         share);
+         share * static_cast<double>(i));
   }
   if (ideal_.session) {
     ideal_.session->step();
@@ -90,10 +91,12 @@ void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) 
     if (!outcome.ranks_ms.empty()) ideal_ms_ = median_ms(outcome.ranks_ms);
     ideal_.session.reset();
   }
-  for (Running& running : cases) {
+  for (size_t i = 0; i < cases.size(); ++i) {
     check_not_interrupted();
-    if (running.session) running.session->step();
-    finish(running, ended);
+    const auto open = static_cast<double>(cases.size() - i);
+    progress_.show("last repeat", open * (1 - 1 / static_cast<double>(steps)));
+    if (cases[i].session) cases[i].session->step();
+    finish(cases[i], ended);
   }
   ideal_ms_.reset();
 }
@@ -121,6 +124,8 @@ void GroupRunner::start(Running& running) {
     const std::string stem = save_.folder + "/" + item.id;
     if (save_.inputs) save_inputs(stem + ".inputs.safetensors", *setup.inputs);
     if (save_.outputs) setup.save_outputs = stem + ".safetensors";
+    setup.timeline = save_.timeline;
+    setup.label = strategy_label(item.strategy, item.options) + " " + item.id;
     running.session = std::make_unique<CaseSession>(running.planned, setup);
   } catch (const Error& error) {
     if (error.code() == ExitCode::interrupted) throw;

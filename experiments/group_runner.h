@@ -15,10 +15,13 @@ namespace ringfold {
 /// Cases that differ in their strategy only, as indices into the list given: their repeats alternate.
 std::vector<std::vector<size_t>> groups_of(const std::vector<Case>& cases);
 
+class Timeline;
+
 struct SaveOptions {
   std::string folder;
   bool outputs = false;
   bool inputs = false;
+  Timeline* timeline = nullptr;  ///< may be null
 };
 
 /// Runs groups of cases, one after the other; keeps inputs and references from group to group where they are the same.

@@ -37,6 +37,8 @@ numbers and prints a table. DIR/results.jsonl gets a line a case.
   --save-outputs   write O and LSE to DIR/ID.safetensors
   --save-inputs    write Q, K and V to DIR/ID.inputs.safetensors, usable as an
                    input file
+  --timeline FILE  write what each rank does when, in one more forward of each
+                   case, for chrome://tracing or ui.perfetto.dev
 )";
 
 constexpr std::string_view kPlan = R"(Usage: ringfold plan FILE [key=value ...] [options]
@@ -46,7 +48,7 @@ diagram; the verdict. Touches no device.
 
   --json           machine-readable: {"schema": 1, "cases": [...]}
   --operations     every operation of every rank
-  --ranks LIST     only those of these ranks: 0-3,7
+  --ranks A-B      only those of these ranks, as in 0-3
 )";
 
 constexpr std::string_view kCheck = R"(Usage: ringfold check FILE [key=value ...]

@@ -3,13 +3,14 @@
 #include "experiments/grid.h"
 #include "experiments/load.h"
 #include "experiments/planned_case.h"
-#include "experiments/rank_list.h"
 #include "experiments/reproduce.h"
 #include "experiments/text.h"
+#include "lib/print.h"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <charconv>
+#include <cstdio>
 #include <numeric>
 
 #include <unistd.h>
@@ -22,14 +23,31 @@ std::string_view verdict_of(const PlannedCase& planned) {
   return planned.outcome.status == Status::skipped ? "unsupported" : "refuted";
 }
 
+/// "5" or "0-3"; all ranks for an empty text.
+RankSpan span_of(const std::string& text, int ranks) {
+  if (text.empty()) return {0, ranks};
+  RankSpan span{-1, -1};
+  const char* end = text.data() + text.size();
+  std::from_chars_result parsed = std::from_chars(text.data(), end, span.begin);
+  span.end = span.begin + 1;
+  if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '-') {
+    parsed = std::from_chars(parsed.ptr + 1, end, span.end);
+    ++span.end;
+  }
+  RINGFOLD_CHECK(parsed.ec == std::errc() && parsed.ptr == end && span.begin >= 0 && span.begin < span.end &&
+                     span.end <= ranks,
+                 ExitCode::usage, "--ranks: '{}' names no ranks among 0-{} (as in 0-3)", text, ranks - 1);
+  return span;
+}
+
 /// A line a rank: operations, attends, bytes, FLOPs and memory.
-std::string rank_table(const PlannedCase& planned, const RankList& ranks) {
+std::string rank_table(const PlannedCase& planned, RankSpan span) {
   const Cost& cost = *planned.outcome.plan;
-  std::vector<Column> columns = {{"rank", false, 10, {}},     {"steps", false, 10, {}},   {"attends", false, 10, {}},
-                                 {"sent", false, 10, {}},     {"received", false, 10, {}}, {"GFLOP", false, 10, {}},
-                                 {"memory", false, 10, {}}};
-  for (size_t rank = 0; rank < planned.schedule->ranks.size(); ++rank) {
-    if (!ranks.contains(static_cast<int>(rank))) continue;
+  std::vector<Column> columns;
+  for (const char* title : {"rank", "steps", "attends", "sent", "received", "GFLOP", "memory"}) {
+    columns.push_back({title, false, 10, {}});
+  }
+  for (auto rank = static_cast<size_t>(span.begin); rank < static_cast<size_t>(span.end); ++rank) {
     const std::vector<std::string> cells = {std::to_string(rank),
                                             std::to_string(planned.schedule->ranks[rank].operations.size()),
                                             std::to_string(cost.attends[rank]),
@@ -43,7 +61,9 @@ std::string rank_table(const PlannedCase& planned, const RankList& ranks) {
 }
 
 std::string totals_text(const Cost& cost) {
-  const auto sum = [](const std::vector<int64_t>& values) { return std::accumulate(values.begin(), values.end(), int64_t{0}); };
+  const auto sum = [](const std::vector<int64_t>& values) {
+    return std::accumulate(values.begin(), values.end(), int64_t{0});
+  };
   return fmt::format("all ranks: {} sent (at least {}), {} GFLOP, imbalance {:.2f}\n", bytes_text(sum(cost.sent_bytes)),
                      bytes_text(sum(cost.minimum_sent_bytes)), number_text(static_cast<double>(sum(cost.flops)) / 1e9),
                      cost.imbalance);
@@ -55,8 +75,35 @@ void print_case(const PlannedCase& planned, const std::string& label, const Plan
   fmt::print("{}{}: {}{}{}\n", is_proved ? style.best : style.bad, label, verdict_of(planned), style.off,
              is_proved ? "" : ", " + planned.outcome.reason);
   if (!is_proved) return;
-  const RankList ranks(options.ranks, planned.item.cluster.ranks());
-  fmt::print("{}{}\n", rank_table(planned, ranks), totals_text(*planned.outcome.plan));
+  const RankSpan span = span_of(options.ranks, planned.item.cluster.ranks());
+  fmt::print("{}{}\n{}\n", rank_table(planned, span), totals_text(*planned.outcome.plan),
+             print_diagram(*planned.schedule));
+  if (options.operations) fmt::print("{}\n", print_text(*planned.schedule, span));
+}
+
+/// One case of `plan --json`; the operations are streamed, since they may be many.
+void print_json_case(const PlannedCase& planned, const PlanOptions& options) {
+  const Case& item = planned.item;
+  Row json;
+  json["id"] = item.id;
+  json["strategy"] = item.strategy;
+  json["options"] = options_json(item);
+  json["transport"] = item.transport;
+  json["kernel"] = item.kernel;
+  json["verdict"] = verdict_of(planned);
+  json["reason"] = planned.outcome.reason;
+  if (planned.is_proved()) json["plan"] = plan_json(*planned.outcome.plan);
+  std::string text = json.dump();
+  if (!options.operations || !planned.is_proved()) {
+    fmt::print("{}", text);
+    return;
+  }
+  text.pop_back();
+  fmt::print("{},\"operations\":", text);
+  print_json(*planned.schedule, span_of(options.ranks, item.cluster.ranks()), [](std::string_view piece) {
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+  });
+  fmt::print("}}");
 }
 
 }  // namespace
@@ -64,13 +111,21 @@ void print_case(const PlannedCase& planned, const std::string& label, const Plan
 ExitCode plan_command(const PlanOptions& options) {
   const Experiment experiment = load_experiment(options.file, options.overrides, built_vocabulary());
   RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to plan", options.file);
+  for (const Case& item : experiment.cases) span_of(options.ranks, item.cluster.ranks());
   const Reproducer names(options.file, options.overrides, experiment);
   std::vector<Row> exits;
+  if (options.json) fmt::print("{{\"schema\":1,\"cases\":[");
   for (const Case& item : experiment.cases) {
     const PlannedCase planned = plan_case(item);
-    print_case(planned, names.label(item), options);
+    if (options.json) {
+      fmt::print("{}", exits.empty() ? "\n" : ",\n");
+      print_json_case(planned, options);
+    } else {
+      print_case(planned, names.label(item), options);
+    }
     exits.push_back({{"exit", static_cast<int>(planned.outcome.exit)}});
   }
+  if (options.json) fmt::print("\n]}}\n");
   return exit_of(exits);
 }
 

@@ -29,10 +29,11 @@ Progress::Progress(int64_t cases) : cases_(cases), columns_(usable_columns()) {}
 
 Progress::~Progress() { clear(); }
 
-std::string Progress::time_left(double done) const {
-  if (done <= 0 || cases_ == 0) return "";
+std::string Progress::time_left() const {
+  if (done_ <= 0 || cases_ == 0) return "";
   const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-  return ", about " + duration_text(seconds * (static_cast<double>(cases_) - done) / done) + " left";
+  const double left = seconds * (static_cast<double>(cases_) - done_) / done_;
+  return left < 1 ? "" : ", about " + duration_text(left) + " left";
 }
 
 void Progress::clear() {
@@ -41,13 +42,14 @@ void Progress::clear() {
   std::fflush(stderr);
 }
 
-void Progress::show(const std::string& doing, double share) {
+void Progress::show(const std::string& doing, double unfinished) {
+  const double now_done = std::min(static_cast<double>(finished_) + unfinished, static_cast<double>(cases_));
+  done_ = std::max(done_, now_done);
   const Clock::time_point now = Clock::now();
   if (columns_ == 0 || (is_shown_ && now - last_shown_ < kBetweenFrames)) return;
-  const double done = static_cast<double>(finished_) + std::clamp(share, 0.0, static_cast<double>(cases_ - finished_));
-  const auto filled = static_cast<size_t>(cases_ > 0 ? kBarColumns * done / static_cast<double>(cases_) : kBarColumns);
+  const auto filled = static_cast<size_t>(cases_ > 0 ? kBarColumns * done_ / static_cast<double>(cases_) : kBarColumns);
   std::string line = fmt::format("[{}{}] {}/{} {}{}", std::string(filled, '='), std::string(kBarColumns - filled, ' '),
-                                 finished_, cases_, doing, time_left(done));
+                                 finished_, cases_, doing, time_left());
   if (static_cast<int>(line.size()) >= columns_) line.resize(static_cast<size_t>(std::max(columns_ - 1, 0)));
   fmt::print(stderr, "\r\x1b[K{}", line);
   std::fflush(stderr);
@@ -57,8 +59,9 @@ void Progress::show(const std::string& doing, double share) {
 
 void Progress::finished(const std::string& label, const std::string& outcome) {
   ++finished_;
+  done_ = std::max(done_, static_cast<double>(finished_));
   if (columns_ > 0) return;
-  const std::string left = finished_ < cases_ ? time_left(static_cast<double>(finished_)) : "";
+  const std::string left = finished_ < cases_ ? time_left() : "";
   fmt::print(stderr, "[{}/{}] {}: {}{}\n", finished_, cases_, label, outcome, left);
   std::fflush(stderr);
 }

@@ -13,19 +13,20 @@ class Progress {
   explicit Progress(int64_t cases);
   ~Progress();
 
-  /// What is being done now, `share` (0..1) of the current cases done. Terminal only.
-  void show(const std::string& doing, double share = 0);
+  /// What is being done now, and the work done of cases that have not finished, in cases.
+  void show(const std::string& doing, double unfinished = 0);
   void finished(const std::string& label, const std::string& outcome);
   /// A line of its own.
   void note(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string time_left(double done) const;
+  std::string time_left() const;
   void clear();
 
   int64_t cases_;
   int64_t finished_ = 0;
+  double done_ = 0;   ///< in cases, unfinished ones counted by their work done
   int columns_ = 0;  ///< of the terminal; 0: none
   bool is_shown_ = false;
   Clock::time_point begin_ = Clock::now();

@@ -1,7 +1,6 @@
 #include "experiments/rank_case.h"
 
 #include "experiments/output_file.h"
-#include "lib/executor.h"
 #include "lib/kernel.h"
 #include "lib/recording_transport.h"
 
@@ -104,6 +103,12 @@ double RankCase::forward_ms() {
   impl_->executor.run();
   const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   return ms;
+}
+
+void RankCase::forward(ExecutionObserver& observer) {
+  impl_->executor.observe(&observer);
+  forward_ms();
+  impl_->executor.observe(nullptr);
 }
 
 int64_t RankCase::sent_bytes() const { return impl_->recording.sent_bytes(); }

@@ -2,6 +2,7 @@
 
 #include "experiments/planned_case.h"
 #include "lib/compare.h"
+#include "lib/executor.h"
 #include "lib/inputs.h"
 #include "lib/judge.h"
 #include "lib/ranks.h"
@@ -23,6 +24,8 @@ class RankCase {
 
   /// One forward that begins on all ranks at once, in ms of this rank's steady clock.
   double forward_ms();
+  /// One more forward, seen by the observer.
+  void forward(ExecutionObserver& observer);
   /// Bytes sent in the latest forward.
   int64_t sent_bytes() const;
   /// Compares the rows of O and LSE that the rank holds.

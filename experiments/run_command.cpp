@@ -8,6 +8,7 @@
 #include "experiments/results.h"
 #include "experiments/table.h"
 #include "experiments/text.h"
+#include "experiments/timeline.h"
 #include "lib/stop.h"
 
 #include <nlohmann/json.hpp>
@@ -79,13 +80,16 @@ void run_all(const RunOptions& options, const Experiment& experiment, Results& r
   for (const std::vector<Case>& group : groups) count += static_cast<int64_t>(group.size());
   Progress progress(count);
   const Reproducer reproducer(options.file, options.overrides, experiment);
-  GroupRunner runner(progress, {results.folder(), options.save_outputs, options.save_inputs});
+  Timeline timeline;
+  GroupRunner runner(progress, {results.folder(), options.save_outputs, options.save_inputs,
+                                options.timeline.empty() ? nullptr : &timeline});
   for (const std::vector<Case>& group : groups) {
     runner.run(group, [&](const Case& item, const Outcome& outcome) {
       results.append(make_row(experiment.name, item, outcome, environment_json(item), reproducer.command(item)));
       progress.finished(reproducer.label(item), outcome_text(outcome));
     });
   }
+  if (!options.timeline.empty()) timeline.write(options.timeline);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ struct RunOptions {
   bool resume = false;
   bool save_outputs = false;
   bool save_inputs = false;
+  std::string timeline;  ///< file, or empty
 };
 
 /// `ringfold run`: writes results, prints the table on standard output, progress on standard error.

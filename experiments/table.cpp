@@ -166,6 +166,22 @@ std::string reasons_text(const std::vector<Row>& rows, int64_t width) {
   return text;
 }
 
+/// New and cached tokens, where they are the same in all rows.
+std::string tokens_text(const std::vector<Row>& rows) {
+  const Row& sequences = rows.front()["case"]["problem"]["sequences"];
+  const auto differs = [&](const Row& row) { return row["case"]["problem"]["sequences"] != sequences; };
+  if (std::any_of(rows.begin(), rows.end(), differs)) return "";
+  int64_t tokens = 0;
+  int64_t cached = 0;
+  for (const Row& sequence : sequences) {
+    tokens += sequence["query"].get<int64_t>();
+    cached += sequence["cached"].get<int64_t>();
+  }
+  return fmt::format("{} tokens{} in {} sequence{}", count_text(tokens),
+                     cached == 0 ? "" : fmt::format(" ({} more cached)", count_text(cached)), sequences.size(),
+                     sequences.size() == 1 ? "" : "s");
+}
+
 std::string summary_text(const std::vector<Row>& rows) {
   std::string text;
   for (const char* status : {"passed", "failed", "refuted", "skipped"}) {
@@ -196,6 +212,31 @@ std::string strategy_label(const Row& row) {
   return strategy_label(row["strategy"].get<std::string>(), options);
 }
 
+std::string common_text(const std::vector<Row>& rows) {
+  std::vector<std::string> parts;
+  const auto same = [&](const std::string& pointer, const std::string& format) {
+    const Row::json_pointer place(pointer);
+    const Row& first = rows.front()["case"];
+    const auto differs = [&](const Row& row) { return !row["case"].contains(place) || row["case"][place] != first[place]; };
+    if (!first.contains(place) || std::any_of(rows.begin(), rows.end(), differs)) return;
+    const Row& value = first[place];
+    parts.push_back(fmt::format(fmt::runtime(format), value.is_string() ? value.get<std::string>() : value.dump()));
+  };
+  const auto tokens = tokens_text(rows);
+  if (!tokens.empty()) parts.push_back(tokens);
+  same("/problem/heads/query", "{} query heads");
+  same("/problem/heads/kv", "{} kv heads");
+  same("/problem/heads/dim", "dim {}");
+  same("/problem/mask", "{}");
+  same("/problem/dtype", "{}");
+  same("/cluster/sp", "sp {}");
+  same("/cluster/tp", "tp {}");
+  same("/transport", "{}");
+  same("/kernel", "{}");
+  same("/measure/threads", "{} thread(s) a rank");
+  return joined(parts, ", ");
+}
+
 std::string results_table(const std::vector<Row>& rows, const TableStyle& style) {
   if (rows.empty()) return "no results\n";
   const std::vector<bool> best = best_rows(rows);
@@ -207,8 +248,9 @@ std::string results_table(const std::vector<Row>& rows, const TableStyle& style)
     if (status == "skipped") styles[i] = {"\x1b[33m", "\x1b[0m"};
   }
   const int64_t width = style.columns > 0 ? style.columns : kAnyWidth;
-  return grid_text(columns_of(rows, best), styles, style.columns) + "\n" + reasons_text(rows, width) +
-         summary_text(rows);
+  const std::string title = rows.front()["name"].get<std::string>() + ": " + common_text(rows);
+  return wrapped(title, width, 2) + "\n\n" + grid_text(columns_of(rows, best), styles, style.columns) + "\n" +
+         reasons_text(rows, width) + summary_text(rows);
 }
 
 }  // namespace ringfold

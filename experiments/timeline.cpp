@@ -1,0 +1,75 @@
+#include "experiments/timeline.h"
+
+#include "experiments/row.h"
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace ringfold {
+
+/// One rank's events, without a lock while it works.
+class RankTimeline final : public ExecutionObserver {
+ public:
+  RankTimeline(Timeline& timeline, std::string label, const Program& program, int rank)
+      : timeline_(timeline), label_(std::move(label)), program_(program), rank_(rank) {
+    events_.reserve(program.operations.size());
+  }
+  RankTimeline(const RankTimeline&) = delete;
+  RankTimeline& operator=(const RankTimeline&) = delete;
+  ~RankTimeline() override {
+    const std::lock_guard<std::mutex> lock(timeline_.mutex_);
+    for (Timeline::Event& event : events_) timeline_.events_.push_back(std::move(event));
+  }
+
+  void begin(int operation) override {
+    const std::string_view name = name_of(program_.operations[static_cast<size_t>(operation)]);
+    const auto now = Timeline::Clock::now();
+    events_.push_back({label_, name, rank_, operation, now, now, now});
+  }
+  void start(int) override { events_.back().start = Timeline::Clock::now(); }
+  void end(int) override { events_.back().end = Timeline::Clock::now(); }
+
+ private:
+  Timeline& timeline_;
+  std::string label_;
+  const Program& program_;
+  int rank_;
+  std::vector<Timeline::Event> events_;
+};
+
+std::unique_ptr<ExecutionObserver> Timeline::observe(const std::string& label, const Program& program, int rank) {
+  return std::make_unique<RankTimeline>(*this, label, program, rank);
+}
+
+void Timeline::write(const std::string& path) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Clock::time_point origin = Clock::time_point::max();
+  for (const Event& event : events_) origin = std::min(origin, event.begin);
+  std::vector<std::string> labels;
+  Row events = Row::array();
+  const auto add = [&](const std::string& name, const Event& event, Clock::time_point begin, Clock::time_point end) {
+    const auto process = std::find(labels.begin(), labels.end(), event.label) - labels.begin();
+    const auto us = [](Clock::duration span) { return std::chrono::duration<double, std::micro>(span).count(); };
+    events.push_back({{"ph", "X"}, {"name", name}, {"pid", process}, {"tid", event.rank}, {"ts", us(begin - origin)},
+                      {"dur", us(end - begin)}, {"args", {{"operation", event.operation}}}});
+  };
+  for (const Event& event : events_) {
+    if (std::find(labels.begin(), labels.end(), event.label) == labels.end()) {
+      events.push_back({{"ph", "M"}, {"name", "process_name"}, {"pid", labels.size()}, {"args", {{"name", event.label}}}});
+      labels.push_back(event.label);
+    }
+    if (event.start > event.begin) add("wait", event, event.begin, event.start);
+    add(std::string(event.name), event, event.start, event.end);
+  }
+  std::ofstream out(path);
+  out << Row{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump() << '\n';
+  out.flush();
+  RINGFOLD_CHECK(out.good(), ExitCode::internal, "cannot write {}: {}", path, std::strerror(errno));
+}
+
+}  // namespace ringfold

@@ -1,0 +1,74 @@
+// What a case loses to executor and transport: four ranks on the machine's cores against one rank with one thread, both
+// with cpu_fast, both as TFLOP/s of a core. A share of 100 % means that nothing is lost. Prints a table; asserts nothing.
+#include "experiments/case_session.h"
+#include "experiments/environment.h"
+#include "experiments/text.h"
+#include "lib/inputs.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+namespace ringfold {
+namespace {
+
+constexpr int kRepeats = 7;
+
+Case case_of(const char* strategy, int ranks, int64_t dim, int64_t tokens) {
+  Case item;
+  item.problem.sequences = {{tokens, 0}};
+  item.problem.heads = {8, 8, dim};
+  item.cluster.sp = ranks;
+  item.strategy = strategy;
+  if (item.strategy == "all_gather") item.options = {{"layout", "zigzag"}};
+  if (item.strategy == "balanced_ring") item.options = {{"heads", "contiguous"}};
+  item.transport = "in_process";
+  item.kernel = "cpu_fast";
+  item.measure.deadline_seconds = 60;
+  item.measure.warmup = 1;
+  return item;
+}
+
+double total_flops(const PlannedCase& planned) {
+  const std::vector<int64_t>& flops = planned.outcome.plan->flops;
+  return std::accumulate(flops.begin(), flops.end(), 0.0);
+}
+
+double gflops_per_core(const PlannedCase& planned, const Outcome& outcome, int cores) {
+  return total_flops(planned) / (median_ms(outcome.ranks_ms) * 1e6) / cores;
+}
+
+/// The two take turns, so that whatever else the machine does meets both.
+void compare(const char* strategy, int64_t dim, int64_t tokens) {
+  const int cores = std::min(usable_cores(), 4);
+  const PlannedCase four = plan_case(case_of(strategy, 4, dim, tokens));
+  const PlannedCase one = plan_case(case_of("all_gather", 1, dim, tokens));
+  const GeneratedInputs inputs(four.item.problem, InputKind::gauss, 1);
+  CaseSession::Setup setup;
+  setup.inputs = &inputs;
+  CaseSession session_of_four(four, setup);
+  CaseSession session_of_one(one, setup);
+  for (int i = 0; i < kRepeats + 1; ++i) {
+    session_of_four.step();
+    session_of_one.step();
+  }
+  const double many = gflops_per_core(four, session_of_four.finish(), cores);
+  const double single = gflops_per_core(one, session_of_one.finish(), 1);
+  fmt::print("{:<14} {:>4} {:>7} {:>10} {:>16} {:>9.1f} %\n", strategy, dim, tokens, number_text(single),
+             number_text(many), 100 * many / single);
+}
+
+}  // namespace
+}  // namespace ringfold
+
+int main() {
+  fmt::print("4 ranks on {} cores against 1 rank, 1 thread; cpu_fast, fp32, causal, 8 heads; GFLOP/s of a core\n",
+             std::min(ringfold::usable_cores(), 4));
+  fmt::print("{:<14} {:>4} {:>7} {:>10} {:>16} {:>11}\n", "strategy", "dim", "tokens", "one rank", "four ranks", "share");
+  for (const char* strategy : {"balanced_ring", "all_gather", "naive_ring"}) {
+    for (int64_t dim : {64, 128}) ringfold::compare(strategy, dim, 4096);
+  }
+  return 0;
+}

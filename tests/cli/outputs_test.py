@@ -1,0 +1,100 @@
+"""--save-outputs and --save-inputs, and inputs read from a file."""
+
+import json
+import math
+
+from harness import SMALL, ProgramTest, floats, main
+
+
+def attention(tensors, lengths, heads, dim):
+    """The obvious way, for a batch of (cached, query): out and lse in the order of the files."""
+    q, k, v = (floats(tensors[name][2]) for name in ('q', 'k', 'v'))
+    query_heads, kv_heads = heads
+    out, lse, first_q, first_k = [], [], 0, 0
+    for cached, query in lengths:
+        for token in range(query):
+            for head in range(query_heads):
+                at = ((first_q + token) * query_heads + head) * dim
+                row = q[at:at + dim]
+                keys = range(cached + token + 1)
+                base = [((first_k + key) * kv_heads + head * kv_heads // query_heads) * dim for key in keys]
+                logits = [sum(a * b for a, b in zip(row, k[b:b + dim])) / math.sqrt(dim) for b in base]
+                top = max(logits)
+                weights = [math.exp(x - top) for x in logits]
+                total = sum(weights)
+                lse.append(top + math.log(total))
+                out += [sum(w * v[b + c] for w, b in zip(weights, base)) / total for c in range(dim)]
+        first_q += query
+        first_k += cached + query
+    return out, lse
+
+
+class Outputs(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write('small.yaml', SMALL)
+
+    def test_saved_outputs_are_attention_of_saved_inputs(self):
+        for placement in ('native', 'zigzag'):
+            self.ringfold('run', 'small.yaml', f'problem.placement={placement}', '--out', placement, '--save-outputs',
+                          '--save-inputs')
+            for row in self.rows(placement):
+                inputs = self.tensors(f'{placement}/{row["id"]}.inputs.safetensors')
+                self.assertEqual({name: tensor[:2] for name, tensor in inputs.items()},
+                                 {'q': ('F32', [38, 4, 16]), 'k': ('F32', [50, 2, 16]), 'v': ('F32', [50, 2, 16])})
+                outputs = self.tensors(f'{placement}/{row["id"]}.safetensors')
+                self.assertEqual({name: tensor[:2] for name, tensor in outputs.items()},
+                                 {'out': ('F32', [38, 4, 16]), 'lse': ('F32', [38, 4])})
+                expected = attention(inputs, [(0, 33), (12, 5)], (4, 2), 16)
+                for name, values in zip(('out', 'lse'), expected, strict=True):
+                    for a, b in zip(floats(outputs[name][2]), values, strict=True):
+                        self.assertAlmostEqual(a, b, delta=1e-5)
+
+    def test_saved_inputs_give_the_same_outputs(self):
+        for dtype in ('fp32', 'bf16', 'fp16'):
+            self.ringfold('run', 'small.yaml', f'problem.dtype={dtype}', '--out', dtype, '--save-outputs',
+                          '--save-inputs')
+            for row in self.rows(dtype):
+                again = f'{dtype}-{row["strategy"]}'
+                self.ringfold('run', 'small.yaml', f'problem.dtype={dtype}',
+                              f'inputs={{file: {dtype}/{row["id"]}.inputs.safetensors}}', '--out', again,
+                              '--save-outputs')
+                same = next(other for other in self.rows(again) if other['strategy'] == row['strategy'])
+                self.assertEqual(self.tensors(f'{dtype}/{row["id"]}.safetensors'),
+                                 self.tensors(f'{again}/{same["id"]}.safetensors'))
+                self.assertEqual(same['numerics'], row['numerics'])
+
+    def test_outputs_of_16_bit_cases_hold_rounded_values(self):
+        self.ringfold('run', 'small.yaml', 'problem.dtype=bf16', '--out', 'out', '--save-outputs')
+        for row in self.rows('out'):
+            data = self.tensors(f'out/{row["id"]}.safetensors')['out'][2]
+            self.assertTrue(all(low == 0 for low in data[0::4]) and all(low == 0 for low in data[1::4]))
+
+    def test_timeline(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out', '--timeline', 'timeline.json')
+        events = json.loads((self.folder / 'timeline.json').read_text())['traceEvents']
+        self.assertEqual(sum(event['ph'] == 'M' for event in events), 3)
+        done = [event for event in events if event['ph'] == 'X']
+        self.assertEqual({(event['pid'], event['tid']) for event in done}, {(p, r) for p in range(3) for r in range(3)})
+        self.assertEqual({'attend', 'exchange', 'finish'} - {event['name'] for event in done}, set())
+        self.assertTrue(all(event['ts'] >= 0 and event['dur'] >= 0 for event in done))
+        self.assertIn('/no/dir', self.ringfold('run', 'small.yaml', '--out', 'out2', '--timeline', '/no/dir/t',
+                                               code=1).stderr)
+
+    def test_a_bad_input_file(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
+        name = f'out/{self.rows("out")[0]["id"]}.inputs.safetensors'
+        data = (self.folder / name).read_bytes()
+        (self.folder / 'cut.safetensors').write_bytes(data[:-1])
+        (self.folder / 'head.safetensors').write_bytes(data[:5])
+        for file, override in (('none', ''), ('cut', ''), ('head', ''), (None, 'problem.heads.dim=8')):
+            path = name if file is None else f'{file}.safetensors'
+            overrides = [f'inputs={{file: {path}}}'] + ([override] if override else [])
+            for command in (['check'], ['run', '--out', 'bad']):
+                done = self.ringfold(command[0], 'small.yaml', *overrides, *command[1:], code=3)
+                self.assertIn('override:1:', done.stderr)
+                self.assertFalse((self.folder / 'bad').exists())
+
+
+if __name__ == '__main__':
+    main()

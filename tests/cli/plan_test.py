@@ -1,0 +1,62 @@
+"""ringfold plan: verdicts, tables, diagrams, JSON."""
+
+import json
+
+from harness import SMALL, ProgramTest, main
+
+
+class Plan(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write('small.yaml', SMALL)
+
+    def test_every_strategy_has_a_table_and_a_diagram(self):
+        text = self.ringfold('plan', 'small.yaml').stdout
+        for label in ('naive_ring: proved', 'balanced_ring: proved', 'all_gather layout=zigzag: proved'):
+            self.assertIn(label, text)
+        self.assertEqual(sum(line.split()[:3] == ['rank', 'steps', 'attends'] for line in text.splitlines()), 3)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+
+    def test_json_has_the_plan_of_the_row(self):
+        document = json.loads(self.ringfold('plan', 'small.yaml', '--json').stdout)
+        self.assertEqual((list(document), document['schema']), (['schema', 'cases'], 1))
+        self.ringfold('run', 'small.yaml', '--out', 'out')
+        for case, row in zip(document['cases'], self.rows('out'), strict=True):
+            self.assertEqual(list(case), ['id', 'strategy', 'options', 'transport', 'kernel', 'verdict', 'reason',
+                                          'plan'])
+            self.assertEqual((case['verdict'], case['reason']), ('proved', ''))
+            for key in ('id', 'strategy', 'options', 'transport', 'kernel', 'plan'):
+                self.assertEqual(case[key], row[key])
+
+    def test_operations_of_some_ranks(self):
+        document = json.loads(self.ringfold('plan', 'small.yaml', '--json', '--operations', '--ranks', '1-2').stdout)
+        for case in document['cases']:
+            self.assertEqual([rank['rank'] for rank in case['operations']], [1, 2])
+            self.assertTrue(all(rank['operations'] for rank in case['operations']))
+        document = json.loads(self.ringfold('plan', 'small.yaml', '--json', '--operations').stdout)
+        self.assertEqual([len(case['operations']) for case in document['cases']], [3, 3, 3])
+        text = self.ringfold('plan', 'small.yaml', '--operations', '--ranks', '1').stdout
+        self.assertGreater(len(text.splitlines()), len(self.ringfold('plan', 'small.yaml', '--ranks', '1').stdout.splitlines()))
+
+    def test_what_a_strategy_cannot_do(self):
+        done = self.ringfold('plan', 'small.yaml', 'cluster.sp=5', code=4)
+        self.assertIn('balanced_ring: unsupported', done.stdout)
+        document = json.loads(self.ringfold('plan', 'small.yaml', 'cluster.sp=5', '--json', code=4).stdout)
+        self.assertEqual([case['verdict'] for case in document['cases']], ['proved', 'unsupported', 'proved'])
+        self.assertNotIn('plan', document['cases'][1])
+        self.assertTrue(document['cases'][1]['reason'])
+
+    def test_sixty_four_ranks_and_large_problems(self):
+        document = json.loads(self.ringfold('plan', 'small.yaml', 'cluster.sp=64', 'problem.sequences=[{query: 16Mi}]',
+                                            'problem.heads={query: 64, kv: 8, dim: 128}', '--json').stdout)
+        for case in document['cases']:
+            self.assertEqual(sum(case['plan']['flops']), 4 * 128 * 64 * (2**24 * (2**24 + 1) // 2))
+
+    def test_sweeps_are_labelled(self):
+        text = self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[1, 2]', 'strategies=[naive_ring]').stdout
+        self.assertIn('naive_ring sp=1: proved', text)
+        self.assertIn('naive_ring sp=2: proved', text)
+
+
+if __name__ == '__main__':
+    main()

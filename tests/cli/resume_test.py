@@ -1,0 +1,119 @@
+"""No result is torn or lost: SIGKILL, SIGINT, torn lines, --resume."""
+
+import json
+import os
+import random
+import signal
+import time
+
+from harness import SWEEP, ProgramTest, main
+
+KILLS = int(os.environ.get('RINGFOLD_KILLS', '20'))
+
+
+def without_timings(rows):
+    return [{key: value for key, value in row.items() if key != 'timing'} for row in rows]
+
+
+class Resume(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write('sweep.yaml', SWEEP)
+        begin = time.monotonic()
+        self.ringfold('run', 'sweep.yaml', '--out', 'whole')
+        self.seconds = time.monotonic() - begin
+        self.whole = without_timings(self.rows('whole'))
+
+    def test_killed_at_random_moments(self):
+        seed = random.randrange(2**32)
+        moments = random.Random(seed)
+        print(f'seed {seed}')
+        killed = 0
+        for number in range(KILLS):
+            out = f'out{number}'
+            process = self.start('run', 'sweep.yaml', '--out', out)
+            time.sleep(moments.uniform(0, self.seconds))
+            process.kill()
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+            if moments.random() < 0.5:  # once more, while it resumes
+                process = self.start('run', 'sweep.yaml', '--out', out, '--resume')
+                time.sleep(moments.uniform(0, self.seconds))
+                process.kill()
+                process.communicate()
+            self.ringfold('run', 'sweep.yaml', '--out', out, '--resume')
+            self.assertEqual(without_timings(self.rows(out)), self.whole)
+        self.assertGreater(killed, 0)
+
+    def test_any_torn_last_line_is_dropped(self):
+        lines = (self.folder / 'whole/results.jsonl').read_bytes().splitlines(keepends=True)
+        os.mkdir(self.folder / 'torn')
+        for length in (1, 10, len(lines[5]) // 2, len(lines[5]) - 1):
+            (self.folder / 'torn/results.jsonl').write_bytes(b''.join(lines[:5]) + lines[5][:length])
+            self.ringfold('run', 'sweep.yaml', '--out', 'torn', '--resume')
+            self.assertEqual(without_timings(self.rows('torn')), self.whole)
+            self.assertEqual((self.folder / 'torn/results.jsonl').read_bytes().splitlines(keepends=True)[:5], lines[:5])
+
+    def test_rows_that_may_end_otherwise_run_again(self):
+        rows = self.rows('whole')
+        for code in (1, 4, 5, 6, 7, 9):
+            changed = [dict(row) for row in rows]
+            changed[7].update(exit=code, status='failed', reason='planted')
+            (self.folder / 'whole/results.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in changed))
+            runs_again = code in (1, 4, 6, 7)
+            self.ringfold('run', 'sweep.yaml', '--out', 'whole', '--resume', code=0 if runs_again else code)
+            self.assertEqual(self.rows('whole')[7]['reason'], '' if runs_again else 'planted')
+            self.assertEqual(len(self.rows('whole')), len(rows))
+
+    def test_resume_of_a_whole_run_changes_nothing(self):
+        before = (self.folder / 'whole/results.jsonl').read_bytes()
+        self.ringfold('run', 'sweep.yaml', '--out', 'whole', '--resume')
+        self.assertEqual((self.folder / 'whole/results.jsonl').read_bytes(), before)
+
+    def test_resume_may_start_a_folder(self):
+        self.ringfold('run', 'sweep.yaml', '--out', 'new', '--resume')
+        self.assertEqual(without_timings(self.rows('new')), self.whole)
+
+    def test_a_line_that_is_no_row_is_not_overwritten(self):
+        path = self.folder / 'whole/results.jsonl'
+        path.write_text('my notes\n' + path.read_text())
+        before = path.read_bytes()
+        self.assertIn('results.jsonl:1', self.ringfold('run', 'sweep.yaml', '--out', 'whole', '--resume', code=2).stderr)
+        self.assertEqual(path.read_bytes(), before)
+
+
+class Interrupted(ProgramTest):
+    def long_run(self, out):
+        self.write('sweep.yaml', SWEEP)
+        arguments = ['run', 'sweep.yaml', 'measure.repeats=50', 'problem.sequences.1.query=400']
+        process = self.start(*arguments, '--out', out)
+        path = self.folder / out / 'results.jsonl'
+        while process.poll() is None and not (path.exists() and path.stat().st_size > 0):
+            time.sleep(0.005)
+        self.assertIsNone(process.poll(), 'it ended too soon for this test')
+        return arguments, process
+
+    def test_interrupted_run_says_how_to_go_on(self):
+        for number, kind in enumerate((signal.SIGINT, signal.SIGTERM)):
+            out = f'out {number}'
+            arguments, process = self.long_run(out)
+            process.send_signal(kind)
+            _, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 130, errors)
+            self.assertIn(f"--resume --out 'out {number}'", errors)
+            count = len(self.rows(out))
+            self.assertGreater(count, 0)
+            self.assertLess(count, 18)
+            self.ringfold(*arguments, '--out', out, '--resume')
+            self.assertEqual(len({row['id'] for row in self.rows(out)}), 18)
+
+    def test_two_runs_never_write_the_same_folder(self):
+        arguments, process = self.long_run('out')
+        for more in ([], ['--resume']):
+            self.assertIn('another run', self.ringfold(*arguments, '--out', 'out', *more, code=2).stderr)
+        process.kill()
+        process.communicate()
+
+
+if __name__ == '__main__':
+    main()
