@@ -28,13 +28,14 @@ class CpuFast : public HostKernel {
     plan_.build(task, kTileRows * kBlockTiles);
     std::atomic<size_t> next = 0;
     // Which thread takes a block changes nothing: blocks share no results.
-    workers_.run([&](int worker) {
+    const auto work = [&](int worker) {
       BlockAttender& attender = attenders_[static_cast<size_t>(worker)];
       attender.start(task, plan_);
       for (size_t block = next++; block < plan_.blocks.size(); block = next++) {
         attender.attend(plan_.blocks[block], queue);
       }
-    });
+    };
+    workers_.run(std::ref(work));
   }
 
  private:

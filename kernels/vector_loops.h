@@ -16,119 +16,153 @@ namespace {
 
 constexpr int kColumn = 16;  // lanes handled together: one cache line of each key
 
-template <typename V>
-struct Column {
-  static constexpr int kVectors = kColumn / V::kLanes;
-  V v[kVectors];
-  static Column load(const float* from) {
-    Column result;
-#pragma GCC unroll 4
-    for (int i = 0; i < kVectors; ++i) result.v[i] = V::load(from + i * V::kLanes);
-    return result;
-  }
-  void store(float* to) const {
-#pragma GCC unroll 4
-    for (int i = 0; i < kVectors; ++i) v[i].store(to + i * V::kLanes);
-  }
-};
+// Vectors in flight at once: long chains of dependent operations need that many side by side to fill the units, and the
+// code must already stand in that order where a core looks ahead only a little.
+constexpr int kFlight = 4;
 
-template <typename V, typename F>
-inline Column<V> map(F f) {
-  Column<V> result;
-#pragma GCC unroll 4
-  for (int i = 0; i < Column<V>::kVectors; ++i) result.v[i] = f(i);
-  return result;
-}
-
-// 2^x for x <= 0. x = n + f with n the nearest integer and |f| <= 1/2; 2^n by its exponent bits, 2^f by a polynomial of
-// degree 5, minimax in relative error (9.2e-8) among those with p(0) = 1, so that equal scores weigh exactly alike.
 template <typename V>
-inline V exp2_of(V x) {
-  const V clamped = V::greatest(V::set(-127.0f), x);
+constexpr int kColumnVectors = kColumn / V::kLanes;
+template <typename V>
+constexpr int kFlightKeys = kFlight / kColumnVectors<V>;
+
+// x = 2^x for x <= 0. x = n + f with n the nearest integer and |f| <= 1/2; 2^n by its exponent bits, 2^f by a
+// polynomial of degree 5, minimax in relative error (9.2e-8) among those with p(0) = 1, so that equal scores weigh
+// exactly alike.
+template <typename V, int kCount>
+inline __attribute__((always_inline)) void exp2_of(V (&x)[kCount]) {
+  constexpr float kFactors[] = {0x1.3cea88p-7f, 0x1.c6b752p-5f, 0x1.ebf9bcp-3f, 0x1.62e42ap-1f, 1.0f};
   // 1.5 x 2^23 + 127: adding it leaves round(x) + 127 in the low bits.
   const V magic = V::set(12583039.0f);
-  const V shifted = clamped + magic;
-  const V f = clamped - (shifted - magic);
-  V p = V::set(0x1.5bba14p-10f);
-  p = V::fma(p, f, V::set(0x1.3cea88p-7f));
-  p = V::fma(p, f, V::set(0x1.c6b752p-5f));
-  p = V::fma(p, f, V::set(0x1.ebf9bcp-3f));
-  p = V::fma(p, f, V::set(0x1.62e42ap-1f));
-  p = V::fma(p, f, V::set(1.0f));
-  return p * V::power(shifted);
+  V shifted[kCount];
+  V p[kCount];
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) x[i] = V::greatest(V::set(-127.0f), x[i]);
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) shifted[i] = x[i] + magic;
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) x[i] = x[i] - (shifted[i] - magic);
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) p[i] = V::fma(V::set(0x1.5bba14p-10f), x[i], V::set(kFactors[0]));
+#pragma GCC unroll 4
+  for (int step = 1; step < 5; ++step) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) p[i] = V::fma(p[i], x[i], V::set(kFactors[step]));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) x[i] = p[i] * V::power(shifted[i]);
 }
 
 template <typename V>
 void exp2_loop(const float* x, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; i += V::kLanes) exp2_of(V::load(x + i)).store(y + i);
+  for (int64_t i = 0; i < count; i += V::kLanes) {
+    V one[1] = {V::load(x + i)};
+    exp2_of(one);
+    one[0].store(y + i);
+  }
 }
 
-// The largest score of each lane, at least `maximum`; hides what lanes do not see when kMasked.
-template <typename V, bool kMasked>
-Column<V> column_maximum(const ScoreTile& tile, int lane, Column<V> maximum) {
-  constexpr int kChains = 4;
-  Column<V> largest[kChains] = {maximum, maximum, maximum, maximum};
-  typename V::Bounds bounds[Column<V>::kVectors];
-  if constexpr (kMasked) {
-    for (int i = 0; i < Column<V>::kVectors; ++i) {
-      bounds[i] = V::Bounds::load(tile.first + lane + i * V::kLanes, tile.end + lane + i * V::kLanes);
-    }
-  }
-  float* at = tile.scores + lane;
-  const auto step = [&](int key, Column<V>& chain) {
-    Column<V> s = Column<V>::load(at);
-    if constexpr (kMasked) {
-      s = map<V>([&](int i) { return V::hide(s.v[i], bounds[i], key); });
-      s.store(at);
-    }
-    chain = map<V>([&](int i) { return V::greatest(s.v[i], chain.v[i]); });
-    at += tile.stride;
-  };
-  int key = 0;
-  for (; key + kChains <= tile.keys; key += kChains) {
-#pragma GCC unroll 4
-    for (int i = 0; i < kChains; ++i) step(key + i, largest[i]);
-  }
-  for (; key < tile.keys; ++key) step(key, largest[0]);
-  return map<V>([&](int i) {
-    return V::greatest(V::greatest(largest[0].v[i], largest[1].v[i]),
-                       V::greatest(largest[2].v[i], largest[3].v[i]));
-  });
-}
-
-// Scores to weights; returns their sums, added up in runs of 32 so that no chain of roundings grows long.
+// Hides from each lane of a column the keys that it does not see.
 template <typename V>
-Column<V> column_weights(const ScoreTile& tile, int lane, Column<V> maximum) {
-  constexpr int kRun = 32;
-  const Column<V> zero = map<V>([](int) { return V::set(0.0f); });
-  Column<V> sum = zero;
-  float* at = tile.scores + lane;
-  for (int begin = 0; begin < tile.keys; begin += kRun) {
-    const int end = begin + kRun < tile.keys ? begin + kRun : tile.keys;
-    Column<V> run = zero;
-    for (int key = begin; key < end; ++key, at += tile.stride) {
-      const Column<V> s = Column<V>::load(at);
-      const Column<V> p = map<V>([&](int i) { return exp2_of(s.v[i] - maximum.v[i]); });
-      p.store(at);
-      run = map<V>([&](int i) { return run.v[i] + p.v[i]; });
+void hide_unseen(const ScoreTile& tile, int lane) {
+  for (int i = 0; i < kColumnVectors<V>; ++i) {
+    const int at = lane + i * V::kLanes;
+    const typename V::Bounds bounds = V::Bounds::load(tile.first + at, tile.end + at);
+    float* scores = tile.scores + at;
+    for (int key = 0; key < tile.keys; ++key, scores += tile.stride) {
+      V::hide(V::load(scores), bounds, key).store(scores);
     }
-    sum = map<V>([&](int i) { return sum.v[i] + run.v[i]; });
   }
-  return sum;
+}
+
+// The largest score of each lane of a column, at least `maximum`.
+template <typename V>
+void column_maximum(const ScoreTile& tile, int lane, V (&maximum)[kColumnVectors<V>]) {
+  constexpr int kVectors = kColumnVectors<V>;
+  constexpr int kKeys = 4;
+  V largest[kKeys * kVectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < kKeys * kVectors; ++i) largest[i] = maximum[i % kVectors];
+  const float* at = tile.scores + lane;
+  const int64_t stride = tile.stride;
+  const int keys = tile.keys;
+  int key = 0;
+  for (; key + kKeys <= keys; key += kKeys, at += kKeys * stride) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kKeys * kVectors; ++i) {
+      largest[i] = V::greatest(V::load(at + i / kVectors * stride + i % kVectors * V::kLanes), largest[i]);
+    }
+  }
+  for (; key < keys; ++key, at += stride) {
+#pragma GCC unroll 2
+    for (int i = 0; i < kVectors; ++i) largest[i] = V::greatest(V::load(at + i * V::kLanes), largest[i]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < kVectors; ++i) {
+    maximum[i] = V::greatest(V::greatest(largest[i], largest[kVectors + i]),
+                             V::greatest(largest[2 * kVectors + i], largest[3 * kVectors + i]));
+  }
+}
+
+// Turns `kKeys` keys of a column into weights and adds them to `sum`.
+template <typename V, int kKeys>
+inline __attribute__((always_inline)) void weigh(float* at, int64_t stride, const V (&maximum)[kColumnVectors<V>],
+                                                 V (&sum)[kColumnVectors<V>]) {
+  constexpr int kVectors = kColumnVectors<V>;
+  V x[kKeys * kVectors];
+#pragma GCC unroll 4
+  for (int i = 0; i < kKeys * kVectors; ++i) {
+    x[i] = V::load(at + i / kVectors * stride + i % kVectors * V::kLanes) - maximum[i % kVectors];
+  }
+  exp2_of(x);
+#pragma GCC unroll 4
+  for (int i = 0; i < kKeys * kVectors; ++i) {
+    x[i].store(at + i / kVectors * stride + i % kVectors * V::kLanes);
+    sum[i % kVectors] = sum[i % kVectors] + x[i];
+  }
+}
+
+// Scores to weights; adds up their sums in runs of 32 keys, so that no chain of roundings grows long.
+template <typename V>
+void column_weights(const ScoreTile& tile, int lane, const V (&maximum)[kColumnVectors<V>],
+                    V (&sum)[kColumnVectors<V>]) {
+  constexpr int kRun = 32;
+  constexpr int kVectors = kColumnVectors<V>;
+  constexpr int kKeys = kFlightKeys<V>;
+  float* at = tile.scores + lane;
+  const int64_t stride = tile.stride;
+  const int keys = tile.keys;
+  for (int begin = 0; begin < keys; begin += kRun) {
+    const int end = begin + kRun < keys ? begin + kRun : keys;
+    V run[kVectors];
+#pragma GCC unroll 2
+    for (int i = 0; i < kVectors; ++i) run[i] = V::set(0.0f);
+    int key = begin;
+    for (; key + kKeys <= end; key += kKeys, at += kKeys * stride) weigh<V, kKeys>(at, stride, maximum, run);
+    for (; key < end; ++key, at += stride) weigh<V, 1>(at, stride, maximum, run);
+#pragma GCC unroll 2
+    for (int i = 0; i < kVectors; ++i) sum[i] = sum[i] + run[i];
+  }
 }
 
 template <typename V>
 void fold_scores_loop(const ScoreTile& tile) {
+  constexpr int kVectors = kColumnVectors<V>;
   for (int lane = 0; lane < tile.rows; lane += kColumn) {
-    const Column<V> before = Column<V>::load(tile.maximum + lane);
-    const Column<V> maximum = tile.first ? column_maximum<V, true>(tile, lane, before)
-                                         : column_maximum<V, false>(tile, lane, before);
-    const Column<V> sum = column_weights(tile, lane, maximum);
-    const Column<V> correction = map<V>([&](int i) { return exp2_of(before.v[i] - maximum.v[i]); });
-    const Column<V> sum_before = Column<V>::load(tile.sum + lane);
-    map<V>([&](int i) { return V::fma(sum_before.v[i], correction.v[i], sum.v[i]); }).store(tile.sum + lane);
-    maximum.store(tile.maximum + lane);
-    correction.store(tile.correction + lane);
+    V maximum[kVectors];
+    V correction[kVectors];
+    V sum[kVectors];
+    for (int i = 0; i < kVectors; ++i) maximum[i] = correction[i] = V::load(tile.maximum + lane + i * V::kLanes);
+    if (tile.first) hide_unseen<V>(tile, lane);
+    column_maximum<V>(tile, lane, maximum);
+    for (int i = 0; i < kVectors; ++i) correction[i] = correction[i] - maximum[i], sum[i] = V::set(0.0f);
+    exp2_of(correction);
+    column_weights<V>(tile, lane, maximum, sum);
+    for (int i = 0; i < kVectors; ++i) {
+      const int at = lane + i * V::kLanes;
+      maximum[i].store(tile.maximum + at);
+      correction[i].store(tile.correction + at);
+      V::fma(V::load(tile.sum + at), correction[i], sum[i]).store(tile.sum + at);
+    }
   }
 }
 

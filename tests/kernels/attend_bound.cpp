@@ -1,5 +1,6 @@
 // A plain double loop over one row's keys, and the bound that docs/numerics.md derives from the same sums. The terms
 // for 16-bit arithmetic are left out: our kernels compute in fp32 whatever the storage.
+#include "lib/compare.h"
 #include "tests/kernels/attend_case.h"
 
 #include <fmt/format.h>
@@ -10,8 +11,6 @@
 namespace ringfold::testing {
 
 namespace {
-
-constexpr double kEps = 0x1p-24;
 
 struct Key {
   std::vector<double> k;
@@ -50,25 +49,36 @@ std::vector<Key> visible_keys(const AttendCase& input, int64_t sequence, int64_t
   return keys;
 }
 
-void set_bounds(const std::vector<double>& q, const std::vector<Key>& keys, double scale, double states, Row& row) {
-  const double n = static_cast<double>(keys.size());
-  const double d = static_cast<double>(q.size());
-  states = std::min(states, n);
-  const double theta = 0x1p-23 * (states > 1 ? std::max(1.0, 64 * std::abs(row.lse) / n) : 1.0);
-  double w = 0, t = 0, h = 0, a = 0, b = 0, dust = 0, dust_v = 0;
+void set_bounds(const std::vector<double>& q, const std::vector<Key>& keys, double scale, int64_t states, Row& row) {
+  RowSums sums;
+  sums.keys = std::ssize(keys);
+  sums.lse = row.lse;
+  sums.o = norm(row.o);
+  double w = 0, h = 0, a = 0, b = 0;
+  const double dust[] = {dust_threshold(sums, false), dust_threshold(sums, true)};
   for (const Key& key : keys) {
     const double p2 = key.weight * key.weight, k2 = std::pow(norm(key.k), 2), v2 = std::pow(norm(key.v), 2);
     w += p2 * v2;
-    t += key.weight * std::abs(key.logit);
+    sums.t += key.weight * std::abs(key.logit);
     a += p2 * k2;
     b += p2 * k2 * v2;
-    if (key.weight < theta) dust += key.weight, dust_v += key.weight * std::sqrt(v2);
-    for (size_t c = 0; c < q.size(); ++c) h += q[c] * q[c] * key.k[c] * key.k[c] / n;
+    for (const size_t merged : {0, 1}) {
+      if (key.weight >= dust[merged]) continue;
+      sums.dust[merged] += key.weight;
+      sums.dust_v[merged] += key.weight * std::sqrt(v2);
+    }
+    for (size_t c = 0; c < q.size(); ++c) h += q[c] * q[c] * key.k[c] * key.k[c] / static_cast<double>(keys.size());
   }
-  const double o = norm(row.o), l = std::abs(row.lse), sq = scale * norm(q), merges = std::sqrt(states - 1);
-  w = std::sqrt(w), h = scale * std::sqrt(h), a = sq * std::sqrt(a), b = sq * std::sqrt(b);
-  row.lse_bound = kEps * (4 + (4 + merges) * l + (8 + d / 16) * (t + h) + std::sqrt(d) * a + std::sqrt(n) / 5) + dust;
-  row.o_bound = kEps * ((8 + 2 * std::sqrt(n)) * o + std::sqrt(d) * b + merges * l * (o + w) / 2) + dust_v + dust * o;
+  sums.w = std::sqrt(w);
+  // Calibrated from 16 channels on. With fewer, the sums of all of a row's channels may cancel at once, and what
+  // remains of O says nothing of the rounding of what was summed.
+  if (q.size() < 16) sums.o = std::hypot(sums.o, sums.w);
+  sums.h = scale * std::sqrt(h);
+  sums.a = scale * norm(q) * std::sqrt(a);
+  sums.b = scale * norm(q) * std::sqrt(b);
+  const RowBounds bounds = row_bounds(sums, std::ssize(q), DType::fp32, DType::fp32, {states, 0});
+  row.o_bound = bounds.out;
+  row.lse_bound = bounds.lse;
 }
 
 Row expected(const AttendCase& input, int64_t sequence, int64_t position, int64_t head, int64_t states) {
@@ -89,7 +99,7 @@ Row expected(const AttendCase& input, int64_t sequence, int64_t position, int64_
     key.weight = std::exp(key.logit - row.lse);
     for (size_t c = 0; c < q.size(); ++c) row.o[c] += key.weight * key.v[c];
   }
-  set_bounds(q, keys, input.scale(), static_cast<double>(states), row);
+  set_bounds(q, keys, input.scale(), states, row);
   return row;
 }
 

@@ -60,8 +60,8 @@ bool visible(const Mask& mask, int64_t q, int64_t k) {
 }
 
 Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_t channels, int64_t padding,
-             Layout layout)
-    : channels_(channels), rows_(tokens.size()) {
+             Layout layout, float poison)
+    : poison_(round_to(dtype, poison)), channels_(channels), rows_(tokens.size()) {
   constexpr int64_t kGuard = 64;
   const int64_t width = channels + padding;
   elements_ = 2 * kGuard + width * rows_ * std::max<int64_t>(heads.size(), 1);
@@ -74,8 +74,8 @@ Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_
     tensor_.segments.push_back({range.sequence, range.begin, range.end, row});
     row += range.size();
   }
-  const std::vector<float> poison(static_cast<size_t>(elements_), std::numeric_limits<float>::quiet_NaN());
-  store_floats(dtype, poison.data(), elements_, memory_.data());
+  const std::vector<float> poisons(static_cast<size_t>(elements_), poison);
+  store_floats(dtype, poisons.data(), elements_, memory_.data());
 }
 
 void Plane::write(int64_t head, int64_t row, const std::vector<float>& values) {
@@ -104,7 +104,8 @@ bool Plane::poison_intact() const {
   load_floats(tensor_.dtype, memory_.data(), elements_, values.data());
   const std::vector<bool> used = used_elements();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!used[i] && !std::isnan(values[i])) return false;
+    const bool same = std::isnan(poison_) ? std::isnan(values[i]) : values[i] == poison_;
+    if (!used[i] && !same) return false;
   }
   return true;
 }
@@ -113,19 +114,21 @@ double AttendCase::scale() const { return 1.0 / std::sqrt(static_cast<double>(he
 
 AttendResult attend(Kernel& kernel, const AttendCase& input, Plan plan) {
   const int64_t dim = input.heads.dim;
-  Plane q(input.dtype, input.queries, input.query_heads, dim, input.padding, input.layout);
+  Plane q(input.dtype, input.queries, input.query_heads, dim, input.padding, input.layout, input.poison);
   fill(input, Role::query, input.queries, q);
   std::vector<Plane> planes;
   planes.reserve(2 * input.kv.size());
-  Plane o(DType::fp32, input.queries, input.query_heads, dim, input.padding);
-  Plane lse(DType::fp32, input.queries, input.query_heads, 1);
+  Plane o(DType::fp32, input.queries, input.query_heads, dim, input.padding, Layout::heads_outer, input.poison);
+  Plane lse(DType::fp32, input.queries, input.query_heads, 1, 0, Layout::heads_outer, input.poison);
   AttendTask task{q.tensor(), {}, {o.tensor(), lse.tensor()}, false, input.mask, dim, input.heads.group(),
                   input.scale()};
   const auto queue = kernel.device().make_queue();
   for (const TokenSet& piece : input.kv) {
-    const Plane& k = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout);
+    const Plane& k = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
+                                          input.poison);
     fill(input, Role::key, piece, planes.back());
-    const Plane& v = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout);
+    const Plane& v = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
+                                          input.poison);
     fill(input, Role::value, piece, planes.back());
     if (plan == Plan::folded) task.kv.clear();
     task.kv.push_back({k.tensor(), v.tensor()});

@@ -3,25 +3,27 @@
 #include "lib/kernel.h"
 #include "lib/schedule.h"
 
+#include <limits>
 #include <vector>
 
 namespace ringfold::testing {
 
-/// Memory of one plane of a block, whose every element outside the tokens' rows is NaN: between rows where `padding`
+/// Memory of one plane of a block, whose every element outside the tokens' rows is poison: between rows where `padding`
 /// elements are left free, between heads, before and behind.
 class Plane {
  public:
   Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_t channels, int64_t padding = 0,
-        Layout layout = Layout::heads_outer);
+        Layout layout = Layout::heads_outer, float poison = std::numeric_limits<float>::quiet_NaN());
   const Tensor& tensor() const { return tensor_; }
   void write(int64_t head, int64_t row, const std::vector<float>& values);
   std::vector<float> read(int64_t head, int64_t row) const;
-  /// Is everything outside the rows still NaN?
+  /// Is everything outside the rows still poison?
   bool poison_intact() const;
 
  private:
   std::vector<bool> used_elements() const;
   std::vector<uint32_t> memory_;  // enough for either width; its content is what `tensor_` says
+  float poison_;
   int64_t elements_ = 0;
   int64_t channels_ = 0;
   int64_t rows_ = 0;
@@ -39,6 +41,7 @@ struct AttendCase {
   float sharpness = 1.0f;       ///< typical size of a logit
   int64_t padding = 0;          ///< free elements behind each row
   Layout layout = Layout::heads_outer;
+  float poison = std::numeric_limits<float>::quiet_NaN();  ///< what stands where nobody may look
   double scale() const;
 };
 
