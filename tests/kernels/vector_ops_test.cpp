@@ -89,11 +89,11 @@ TEST_CASE("scores fold into the running softmax as one after the other would") {
           double total = static_cast<double>(sum_before[row]) * scale;
           for (int key = 0; key < keys; ++key) {
             const double weight = seen(key) ? std::exp2(static_cast<double>(before[at(key)] - largest)) : 0.0;
-            REQUIRE(static_cast<double>(scores[at(key)]) == Approx(weight).epsilon(1e-6).margin(0.0));
+            REQUIRE(static_cast<double>(scores[at(key)]) == Catch::Approx(weight).epsilon(1e-6).margin(0.0));
             total += weight;
           }
-          REQUIRE(static_cast<double>(sum[row]) == Approx(total).epsilon(1e-6).margin(0.0));
-          REQUIRE(static_cast<double>(correction[row]) == Approx(scale).epsilon(1e-6).margin(1e-37));
+          REQUIRE(static_cast<double>(sum[row]) == Catch::Approx(total).epsilon(1e-6).margin(0.0));
+          REQUIRE(static_cast<double>(correction[row]) == Catch::Approx(scale).epsilon(1e-6).margin(1e-37));
         }
       }
     }
