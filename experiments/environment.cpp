@@ -1,7 +1,6 @@
 #include "experiments/environment.h"
 
 #include "experiments/memory.h"
-#include "experiments/revision.h"
 #include "experiments/version.h"
 #include "lib/kernel.h"
 #include "lib/transport.h"
@@ -17,8 +16,6 @@
 namespace ringfold {
 
 std::string_view version() { return RINGFOLD_VERSION; }
-
-std::string_view revision() { return RINGFOLD_REVISION; }
 
 std::string compiler_text() {
 #ifdef __clang__
