@@ -63,10 +63,10 @@ void collect(const BoundBlock& bound, const Problem& problem, std::vector<float>
 
 /// Judges the whole result as one rank's rows.
 std::string verdict_of(const Outcome& outcome, const Problem& problem, const Judge& judge, const Accumulation& how) {
-  std::vector<float> out = outcome.out;  // fp32 holding values of the problem's dtype
+  const std::vector<float>& out = outcome.out;  // fp32 holding values of the problem's dtype
   std::vector<std::byte> bytes(out.size() * static_cast<size_t>(bytes_of(problem.dtype)));
   if (problem.dtype == DType::fp32) {
-    std::memcpy(bytes.data(), out.data(), bytes.size());
+    std::copy_n(reinterpret_cast<const std::byte*>(out.data()), bytes.size(), bytes.begin());
   } else {
     auto* halves = reinterpret_cast<uint16_t*>(bytes.data());
     for (size_t i = 0; i < out.size(); ++i) {

@@ -32,23 +32,6 @@ void prove(const Variant& variant, const Problem& problem, const Cluster& cluste
         std::accumulate(cost.received_bytes.begin(), cost.received_bytes.end(), int64_t{0}));
 }
 
-TEST_CASE("every strategy is planned and proved for 1 to 64 ranks") {
-  const std::vector<Problem> problems{
-      shaped({{131, 0}}, {64, 8, 16}, MaskKind::causal, PlacementKind::native),
-      shaped({{64, 0}}, {64, 64, 8}, MaskKind::full, PlacementKind::native),
-      shaped({{37, 11}, {0, 5}, {1, 0}, {0, 0}, {90, 300}}, {72, 9, 4}, MaskKind::causal, PlacementKind::native),
-      shaped({{7, 0}, {3, 100}}, {64, 1, 4}, MaskKind::full, PlacementKind::native),
-  };
-  for (const Variant& variant : all_variants()) {
-    for (const Problem& problem : problems) {
-      for (int ranks = 1; ranks <= 64; ++ranks) {
-        INFO(variant.text() << " on " << ranks << " ranks");
-        prove(variant, problem, {ranks, 1});
-      }
-    }
-  }
-}
-
 TEST_CASE("every strategy is proved from every placement and on every grid of ranks") {
   for (const Variant& variant : all_variants()) {
     for (const PlacementKind placement :

@@ -9,11 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
-
-#include <stdlib.h>
 
 using namespace ringfold;
 
