@@ -6,7 +6,9 @@ namespace ringfold {
 
 CachedInputs::CachedInputs(const InputSource& source) : InputSource(source.problem()), source_(source) {
   const Problem& of = problem();
-  const auto elements = [&](int64_t tokens, int64_t heads) { return static_cast<size_t>(tokens * heads * of.heads.dim); };
+  const auto elements = [&](int64_t tokens, int64_t heads) {
+    return static_cast<size_t>(tokens * heads * of.heads.dim);
+  };
   tensors_[0].resize(elements(of.query_tokens(), of.heads.query));
   tensors_[1].resize(elements(of.kv_tokens(), of.heads.kv));
   tensors_[2].resize(elements(of.kv_tokens(), of.heads.kv));
@@ -42,7 +44,8 @@ size_t CachedInputs::offset(InputTensor tensor, int64_t sequence, int64_t positi
 }
 
 void CachedInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
-  const float* from = tensors_[static_cast<size_t>(tensor)].data() + offset(tensor, tokens.sequence, tokens.begin, head);
+  const float* from =
+      tensors_[static_cast<size_t>(tensor)].data() + offset(tensor, tokens.sequence, tokens.begin, head);
   std::copy_n(from, tokens.size() * problem().heads.dim, out);
 }
 

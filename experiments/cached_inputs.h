@@ -18,7 +18,7 @@ class CachedInputs final : public InputSource {
   size_t offset(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const;
 
   const InputSource& source_;
-  std::vector<float> tensors_[3];    // [sequence][head][token][dim]
+  std::vector<float> tensors_[3];     // [sequence][head][token][dim]
   std::vector<int64_t> first_query_;  // tokens before each sequence
   std::vector<int64_t> first_key_;
 };

@@ -48,14 +48,15 @@ void CaseSession::fail(const Error& error) {
 void CaseSession::run() {
   try {
     TransportOptions options;
-    options.deadline = std::chrono::milliseconds(
-        static_cast<int64_t>(std::llround(planned_.item.measure.deadline_seconds * 1000)));
+    options.deadline =
+        std::chrono::milliseconds(static_cast<int64_t>(std::llround(planned_.item.measure.deadline_seconds * 1000)));
     const int ranks = planned_.item.cluster.ranks();
     const std::unique_ptr<Fabric> fabric = find_transport(planned_.item.transport)->make(ranks, options);
     std::unique_ptr<OutputFile> file;
     if (!setup_.save_outputs.empty()) file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
     const std::vector<Accumulation> how = accumulation_of(*planned_.schedule);
-    run_ranks(*fabric, [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); });
+    run_ranks(*fabric,
+              [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); });
     if (file != nullptr && is_complete_) file->finish();
   } catch (...) {
     error_ = std::current_exception();
@@ -108,8 +109,8 @@ void CaseSession::conclude(const std::vector<std::string>& reports) {
   is_complete_ = true;
   for (size_t rank = 0; rank < reports.size(); ++rank) {
     const int64_t planned = outcome_.plan->sent_bytes[rank];
-    RINGFOLD_INVARIANT(outcome_.sent_bytes[rank] == planned, "rank {} sent {} bytes in a forward, its plan says {}", rank,
-                       outcome_.sent_bytes[rank], planned);
+    RINGFOLD_INVARIANT(outcome_.sent_bytes[rank] == planned, "rank {} sent {} bytes in a forward, its plan says {}",
+                       rank, outcome_.sent_bytes[rank], planned);
   }
   if (setup_.judge == nullptr) return;
   outcome_.numerics = Numerics{{figures.output.error, figures.output.bound},

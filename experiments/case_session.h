@@ -17,8 +17,8 @@ namespace ringfold {
 class OutputFile;
 class Timeline;
 
-/// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps of
-/// several sessions can alternate.
+/// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps
+/// of several sessions can alternate.
 class CaseSession {
  public:
   struct Setup {

@@ -95,7 +95,8 @@ int run_program(int argc, char** argv) {
   try {
     const ExitCode code = run(argc, argv);
     // A full disk behind standard output must not pass for success.
-    RINGFOLD_CHECK(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, ExitCode::internal, "cannot write to standard output");
+    RINGFOLD_CHECK(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, ExitCode::internal,
+                   "cannot write to standard output");
     return static_cast<int>(code);
   } catch (const ConfigurationError& error) {
     fmt::print(stderr, "{}\n", error.what());

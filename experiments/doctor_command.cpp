@@ -8,7 +8,6 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-
 #include <unistd.h>
 
 namespace ringfold {
@@ -31,8 +30,8 @@ void print_machine() {
   print_line("processor", cpu_model());
   print_line("instructions", simd_text());
   print_line("cores", std::to_string(usable_cores()));
-  print_line("memory", fmt::format("{}, {} available", bytes_text(total_memory_bytes()),
-                                   bytes_text(available_memory_bytes())));
+  print_line("memory",
+             fmt::format("{}, {} available", bytes_text(total_memory_bytes()), bytes_text(available_memory_bytes())));
   print_line("system", os_text());
   fmt::print("program\n");
   print_line("ringfold", fmt::format("{} ({})", version(), revision()));

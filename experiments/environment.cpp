@@ -7,11 +7,10 @@
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
+#include <sys/utsname.h>
 
 #include <fstream>
-
 #include <sched.h>
-#include <sys/utsname.h>
 
 namespace ringfold {
 

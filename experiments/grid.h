@@ -10,8 +10,8 @@ namespace ringfold {
 /// Aligned columns of text for a terminal.
 struct Column {
   std::string title;
-  bool is_text = false;      ///< to the left; numbers go to the right
-  int importance = 10;       ///< columns of least importance go first where room is short
+  bool is_text = false;  ///< to the left; numbers go to the right
+  int importance = 10;   ///< columns of least importance go first where room is short
   std::vector<std::string> cells;
 };
 

@@ -51,7 +51,7 @@ class GroupRunner {
   Progress& progress_;
   SaveOptions save_;
   ProblemData data_;
-  Running ideal_;                  ///< the whole problem on one rank, beside the group's cases
+  Running ideal_;  ///< the whole problem on one rank, beside the group's cases
   std::optional<double> ideal_ms_;
 };
 

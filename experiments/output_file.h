@@ -10,8 +10,8 @@
 
 namespace ringfold {
 
-/// `out` [query tokens, query heads, dim] and `lse` [query tokens, query heads] of a case, in fp32. Ranks write the rows
-/// and heads that they hold, at the same time.
+/// `out` [query tokens, query heads, dim] and `lse` [query tokens, query heads] of a case, in fp32. Ranks write the
+/// rows and heads that they hold, at the same time.
 class OutputFile {
  public:
   OutputFile(const std::string& path, const Problem& problem);

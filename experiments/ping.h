@@ -8,7 +8,7 @@ namespace ringfold {
 
 /// One message from one rank to another.
 struct Ping {
-  double latency_us = 0;           ///< median one-way time of 8 bytes: half a round trip
+  double latency_us = 0;            ///< median one-way time of 8 bytes: half a round trip
   double gigabytes_per_second = 0;  ///< median of large messages, one way at a time
 };
 

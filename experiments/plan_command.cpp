@@ -12,7 +12,6 @@
 #include <charconv>
 #include <cstdio>
 #include <numeric>
-
 #include <unistd.h>
 
 namespace ringfold {
@@ -34,9 +33,9 @@ RankSpan span_of(const std::string& text, int ranks) {
     parsed = std::from_chars(parsed.ptr + 1, end, span.end);
     ++span.end;
   }
-  RINGFOLD_CHECK(parsed.ec == std::errc() && parsed.ptr == end && span.begin >= 0 && span.begin < span.end &&
-                     span.end <= ranks,
-                 ExitCode::usage, "--ranks: '{}' names no ranks among 0-{} (as in 0-3)", text, ranks - 1);
+  RINGFOLD_CHECK(
+      parsed.ec == std::errc() && parsed.ptr == end && span.begin >= 0 && span.begin < span.end && span.end <= ranks,
+      ExitCode::usage, "--ranks: '{}' names no ranks among 0-{} (as in 0-3)", text, ranks - 1);
   return span;
 }
 
@@ -100,9 +99,8 @@ void print_json_case(const PlannedCase& planned, const PlanOptions& options) {
   }
   text.pop_back();
   fmt::print("{},\"operations\":", text);
-  print_json(*planned.schedule, span_of(options.ranks, item.cluster.ranks()), [](std::string_view piece) {
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
-  });
+  print_json(*planned.schedule, span_of(options.ranks, item.cluster.ranks()),
+             [](std::string_view piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
   fmt::print("}}");
 }
 

@@ -37,19 +37,19 @@ std::unique_ptr<InputSource> make_source(const Case& item) {
   check_input_file(item.inputs.file, problem);
   const SafetensorsReader reader(item.inputs.file);
   const Heads& heads = problem.heads;
-  return std::make_unique<StoredInputs>(
-      problem, read_tensor(reader, "q", problem.query_tokens(), heads.query * heads.dim),
-      read_tensor(reader, "k", problem.kv_tokens(), heads.kv * heads.dim),
-      read_tensor(reader, "v", problem.kv_tokens(), heads.kv * heads.dim));
+  return std::make_unique<StoredInputs>(problem,
+                                        read_tensor(reader, "q", problem.query_tokens(), heads.query * heads.dim),
+                                        read_tensor(reader, "k", problem.kv_tokens(), heads.kv * heads.dim),
+                                        read_tensor(reader, "v", problem.kv_tokens(), heads.kv * heads.dim));
 }
 
 /// What decides about the values of inputs and outputs: not where they lie.
 std::string key_of(const Case& item) {
   const Problem& problem = item.problem;
-  std::string key = fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype),
-                                problem.softmax_scale(), problem.heads.query, problem.heads.kv, problem.heads.dim,
-                                item.inputs.generate.empty() ? item.inputs.digest + item.inputs.file
-                                                             : item.inputs.generate);
+  std::string key =
+      fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype), problem.softmax_scale(),
+                  problem.heads.query, problem.heads.kv, problem.heads.dim,
+                  item.inputs.generate.empty() ? item.inputs.digest + item.inputs.file : item.inputs.generate);
   key += fmt::format(" {}", item.inputs.seed);
   for (const Sequence& sequence : problem.sequences) key += fmt::format(" {}+{}", sequence.cached, sequence.query);
   return key;

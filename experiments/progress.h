@@ -6,7 +6,8 @@
 
 namespace ringfold {
 
-/// Tells on standard error how far a run is: a bar with the time left on a terminal, one line a finished case elsewhere.
+/// Tells on standard error how far a run is: a bar with the time left on a terminal, one line a finished case
+/// elsewhere.
 class Progress {
  public:
   /// `cases` to run, those already there not counted.
@@ -26,7 +27,7 @@ class Progress {
 
   int64_t cases_;
   int64_t finished_ = 0;
-  double done_ = 0;   ///< in cases, unfinished ones counted by their work done
+  double done_ = 0;  ///< in cases, unfinished ones counted by their work done
   int columns_ = 0;  ///< of the terminal; 0: none
   bool is_shown_ = false;
   Clock::time_point begin_ = Clock::now();

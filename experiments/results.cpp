@@ -1,20 +1,18 @@
 #include "experiments/results.h"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/chrono.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ringfold {
@@ -72,7 +70,7 @@ Results::Results(const std::string& folder, bool resume) : folder_(folder) {
   std::filesystem::create_directories(folder_, error);
   if (error) fail_write(folder_, error.value());
   lock();
-  struct stat status {};
+  struct stat status{};
   const bool holds_results = ::stat(path().c_str(), &status) == 0 && status.st_size > 0;
   RINGFOLD_CHECK(resume || !holds_results, ExitCode::usage,
                  "{} holds results already: continue them with --resume or choose another --out", folder_);

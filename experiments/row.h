@@ -38,10 +38,10 @@ struct Outcome {
   ExitCode exit = ExitCode::ok;
   std::string reason;
   std::optional<Cost> plan;
-  std::vector<int64_t> sent_bytes;             ///< per rank, as the recording transport saw them
+  std::vector<int64_t> sent_bytes;  ///< per rank, as the recording transport saw them
   std::optional<Numerics> numerics;
-  std::vector<std::vector<double>> ranks_ms;   ///< [repeat][rank]
-  std::optional<double> ideal_ms;              ///< one rank's time for the whole problem / ranks
+  std::vector<std::vector<double>> ranks_ms;  ///< [repeat][rank]
+  std::optional<double> ideal_ms;             ///< one rank's time for the whole problem / ranks
 };
 
 /// A failure as an outcome: unavailable is skipped, refuted is refuted, everything else failed.

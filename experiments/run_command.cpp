@@ -16,7 +16,6 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
-
 #include <unistd.h>
 
 namespace ringfold {
@@ -29,7 +28,7 @@ extern "C" void on_interrupt(int) {
 }
 
 void listen_for_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);

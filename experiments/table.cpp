@@ -3,13 +3,11 @@
 #include "experiments/grid.h"
 #include "experiments/text.h"
 #include "experiments/variation.h"
-#include "lib/strategy.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 namespace ringfold {
 namespace {
@@ -166,76 +164,17 @@ std::string reasons_text(const std::vector<Row>& rows, int64_t width) {
   return text;
 }
 
-/// New and cached tokens, where they are the same in all rows.
-std::string tokens_text(const std::vector<Row>& rows) {
-  const Row& sequences = rows.front()["case"]["problem"]["sequences"];
-  const auto differs = [&](const Row& row) { return row["case"]["problem"]["sequences"] != sequences; };
-  if (std::any_of(rows.begin(), rows.end(), differs)) return "";
-  int64_t tokens = 0;
-  int64_t cached = 0;
-  for (const Row& sequence : sequences) {
-    tokens += sequence["query"].get<int64_t>();
-    cached += sequence["cached"].get<int64_t>();
-  }
-  return fmt::format("{} tokens{} in {} sequence{}", count_text(tokens),
-                     cached == 0 ? "" : fmt::format(" ({} more cached)", count_text(cached)), sequences.size(),
-                     sequences.size() == 1 ? "" : "s");
-}
-
 std::string summary_text(const std::vector<Row>& rows) {
   std::string text;
   for (const char* status : {"passed", "failed", "refuted", "skipped"}) {
-    const auto count = std::count_if(rows.begin(), rows.end(), [&](const Row& row) { return status_of(row) == status; });
+    const auto count =
+        std::count_if(rows.begin(), rows.end(), [&](const Row& row) { return status_of(row) == status; });
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, status);
   }
   return text + "\n";
 }
 
 }  // namespace
-
-std::string strategy_label(const std::string& strategy, const Options& options) {
-  std::string label = strategy;
-  const StrategyInfo* info = find_strategy(strategy);
-  const std::vector<OptionSpec> specs = info != nullptr ? info->options() : std::vector<OptionSpec>();
-  for (const auto& [name, value] : options) {
-    const auto is_default = [&, option = name, chosen = value](const OptionSpec& spec) {
-      return spec.name == option && !spec.values.empty() && spec.values.front() == chosen;
-    };
-    if (std::none_of(specs.begin(), specs.end(), is_default)) label += fmt::format(" {}={}", name, value);
-  }
-  return label;
-}
-
-std::string strategy_label(const Row& row) {
-  Options options;
-  for (const auto& [name, value] : row["options"].items()) options[name] = value.get<std::string>();
-  return strategy_label(row["strategy"].get<std::string>(), options);
-}
-
-std::string common_text(const std::vector<Row>& rows) {
-  std::vector<std::string> parts;
-  const auto same = [&](const std::string& pointer, const std::string& format) {
-    const Row::json_pointer place(pointer);
-    const Row& first = rows.front()["case"];
-    const auto differs = [&](const Row& row) { return !row["case"].contains(place) || row["case"][place] != first[place]; };
-    if (!first.contains(place) || std::any_of(rows.begin(), rows.end(), differs)) return;
-    const Row& value = first[place];
-    parts.push_back(fmt::format(fmt::runtime(format), value.is_string() ? value.get<std::string>() : value.dump()));
-  };
-  const auto tokens = tokens_text(rows);
-  if (!tokens.empty()) parts.push_back(tokens);
-  same("/problem/heads/query", "{} query heads");
-  same("/problem/heads/kv", "{} kv heads");
-  same("/problem/heads/dim", "dim {}");
-  same("/problem/mask", "{}");
-  same("/problem/dtype", "{}");
-  same("/cluster/sp", "sp {}");
-  same("/cluster/tp", "tp {}");
-  same("/transport", "{}");
-  same("/kernel", "{}");
-  same("/measure/threads", "{} thread(s) a rank");
-  return joined(parts, ", ");
-}
 
 std::string results_table(const std::vector<Row>& rows, const TableStyle& style) {
   if (rows.empty()) return "no results\n";

@@ -13,8 +13,8 @@ struct TableStyle {
   int64_t columns = 0;  ///< lines should fit into so many, less important columns go first; 0: any width
 };
 
-/// The table of a run: one line a row, problems together, the fastest passed strategy of each problem with a star; under
-/// it why rows were skipped, refuted or failed, and how many there are of each.
+/// The table of a run: one line a row, problems together, the fastest passed strategy of each problem with a star;
+/// under it why rows were skipped, refuted or failed, and how many there are of each.
 std::string results_table(const std::vector<Row>& rows, const TableStyle& style);
 
 /// "all_gather layout=zigzag": a strategy and those of its options that are not the defaults.

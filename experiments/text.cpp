@@ -1,13 +1,12 @@
 #include "experiments/text.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
-
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace ringfold {

@@ -55,12 +55,18 @@ void Timeline::write(const std::string& path) const {
   const auto add = [&](const std::string& name, const Event& event, Clock::time_point begin, Clock::time_point end) {
     const auto process = std::find(labels.begin(), labels.end(), event.label) - labels.begin();
     const auto us = [](Clock::duration span) { return std::chrono::duration<double, std::micro>(span).count(); };
-    events.push_back({{"ph", "X"}, {"name", name}, {"pid", process}, {"tid", event.rank}, {"ts", us(begin - origin)},
-                      {"dur", us(end - begin)}, {"args", {{"operation", event.operation}}}});
+    events.push_back({{"ph", "X"},
+                      {"name", name},
+                      {"pid", process},
+                      {"tid", event.rank},
+                      {"ts", us(begin - origin)},
+                      {"dur", us(end - begin)},
+                      {"args", {{"operation", event.operation}}}});
   };
   for (const Event& event : events_) {
     if (std::find(labels.begin(), labels.end(), event.label) == labels.end()) {
-      events.push_back({{"ph", "M"}, {"name", "process_name"}, {"pid", labels.size()}, {"args", {{"name", event.label}}}});
+      events.push_back(
+          {{"ph", "M"}, {"name", "process_name"}, {"pid", labels.size()}, {"args", {{"name", event.label}}}});
       labels.push_back(event.label);
     }
     if (event.start > event.begin) add("wait", event, event.begin, event.start);

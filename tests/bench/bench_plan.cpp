@@ -7,13 +7,12 @@
 #include "lib/strategy.h"
 
 #include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <cstdio>
 #include <memory>
-
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace ringfold {
@@ -39,7 +38,9 @@ Case case_of(const Row& row) {
 
 void print_row(const Row& row) {
   using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const auto since = [](Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
   const Case item = case_of(row);
   Clock::time_point begin = Clock::now();
   int64_t operations = 0;

@@ -49,8 +49,8 @@ TEST_CASE("text wraps at spaces and is never lost") {
 }
 
 TEST_CASE("a grid aligns columns of any width and leaves out the least important") {
-  const std::vector<Column> columns = {{"name", true, 30, {"a", "größer"}}, {"n", false, 20, {"1", "22"}},
-                                       {"extra", false, 1, {"x", "y"}}};
+  const std::vector<Column> columns = {
+      {"name", true, 30, {"a", "größer"}}, {"n", false, 20, {"1", "22"}}, {"extra", false, 1, {"x", "y"}}};
   CHECK(grid_text(columns, {}, 0) == "name     n  extra\na        1      x\ngrößer  22      y\n");
   CHECK(grid_text(columns, {}, 12) == "name     n\na        1\ngrößer  22\n");
   CHECK(grid_text(columns, {{"<", ">"}, {}}, 12) == "name     n\n<a        1>\ngrößer  22\n");
@@ -60,8 +60,8 @@ namespace {
 
 Row case_with(int64_t query, int sp, const char* strategy) {
   Row json;
-  json["problem"] = {{"sequences", Row::array({{{"query", query}, {"cached", 0}}})}, {"heads", {{"dim", 4}}},
-                     {"scale", 0.5}};
+  json["problem"] = {
+      {"sequences", Row::array({{{"query", query}, {"cached", 0}}})}, {"heads", {{"dim", 4}}}, {"scale", 0.5}};
   json["cluster"] = {{"sp", sp}};
   json["strategies"] = Row::array({strategy});
   return json;
