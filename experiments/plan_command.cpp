@@ -52,7 +52,7 @@ std::string rank_table(const PlannedCase& planned, RankSpan span) {
                                             std::to_string(cost.attends[rank]),
                                             bytes_text(cost.sent_bytes[rank]),
                                             bytes_text(cost.received_bytes[rank]),
-                                            number_text(static_cast<double>(cost.flops[rank]) / 1e9),
+                                            number_text(cost.flops[rank] / 1e9),
                                             bytes_text(cost.peak_bytes[rank])};
     for (size_t i = 0; i < cells.size(); ++i) columns[i].cells.push_back(cells[i]);
   }
@@ -64,8 +64,7 @@ std::string totals_text(const Cost& cost) {
     return std::accumulate(values.begin(), values.end(), int64_t{0});
   };
   return fmt::format("all ranks: {} sent (at least {}), {} GFLOP, imbalance {:.2f}\n", bytes_text(sum(cost.sent_bytes)),
-                     bytes_text(sum(cost.minimum_sent_bytes)), number_text(static_cast<double>(sum(cost.flops)) / 1e9),
-                     cost.imbalance);
+                     bytes_text(sum(cost.minimum_sent_bytes)), number_text(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) / 1e9), cost.imbalance);
 }
 
 void print_case(const PlannedCase& planned, const std::string& label, const PlanOptions& options) {

@@ -16,6 +16,12 @@ Row number(double value) {
   return value;
 }
 
+/// An integer where 64 bits hold it.
+Row whole_number(double value) {
+  if (value < 0x1p63) return static_cast<int64_t>(value);
+  return value;
+}
+
 Row figure_json(const Figure& figure) {
   Row json;
   json["error"] = number(figure.error);
@@ -35,7 +41,7 @@ Row timing_json(const Outcome& outcome) {
   }
   timing["ranks_ms"] = std::move(repeats);
   if (outcome.plan && !outcome.plan->flops.empty()) {
-    const std::vector<int64_t>& flops = outcome.plan->flops;
+    const std::vector<double>& flops = outcome.plan->flops;
     const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
     timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (median * 1e9));
   }
@@ -84,7 +90,7 @@ Row plan_json(const Cost& cost) {
   Row plan;
   plan["sent_bytes"] = cost.sent_bytes;
   plan["received_bytes"] = cost.received_bytes;
-  plan["flops"] = cost.flops;
+  for (const double flops : cost.flops) plan["flops"].push_back(whole_number(flops));
   plan["peak_bytes"] = cost.peak_bytes;
   plan["attends"] = cost.attends;
   plan["imbalance"] = number(cost.imbalance);

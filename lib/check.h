@@ -33,7 +33,7 @@ struct Verdict {
 /// Proves, for every rank at once, before anything runs:
 ///   coverage   each visible (query token, key token, query head) is attended exactly once and reaches the O that
 ///              must hold it, and one LSE, exactly once
-///   data flow  nothing is read before it is made or outside what it holds, nothing is made and never used,
+///   data flow  nothing is read before it is made or outside what it holds, nothing is computed and never used,
 ///              operations' shapes agree, sent memory is contiguous
 ///   matching   sends and receives pair one to one by (sender, receiver, tag), with equal content and bytes
 ///   deadlock   with rendezvous transfers, one exchange in flight a rank in program order, every program ends

@@ -4,6 +4,7 @@
 #include "lib/lifetimes.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace ringfold {
 
@@ -47,7 +48,8 @@ class RankCost {
   void count(const Attend& attend) {
     int64_t pairs = 0;
     for (const View& kv : attend.kv) pairs += visible_pairs(attend.mask, attend.q.tokens, kv.tokens);
-    cost_.flops[rank_] += 4 * schedule_.problem.heads.dim * attend.q.heads.size() * pairs;
+    const int64_t flops_of_pair = 4 * schedule_.problem.heads.dim * attend.q.heads.size();
+    cost_.flops[rank_] += static_cast<double>(flops_of_pair) * static_cast<double>(pairs);
     ++cost_.attends[rank_];
   }
 
@@ -57,12 +59,10 @@ class RankCost {
   Cost& cost_;
 };
 
-double imbalance_of(const std::vector<int64_t>& flops) {
-  if (flops.empty()) return 1.0;
-  double sum = 0;
-  for (const int64_t it : flops) sum += static_cast<double>(it);
+double imbalance_of(const std::vector<double>& flops) {
+  const double sum = std::accumulate(flops.begin(), flops.end(), 0.0);
   if (sum == 0) return 1.0;
-  return static_cast<double>(*std::max_element(flops.begin(), flops.end())) * static_cast<double>(flops.size()) / sum;
+  return *std::max_element(flops.begin(), flops.end()) * static_cast<double>(flops.size()) / sum;
 }
 
 }  // namespace
@@ -70,9 +70,10 @@ double imbalance_of(const std::vector<int64_t>& flops) {
 Cost cost_of(const Schedule& schedule) {
   const size_t ranks = schedule.ranks.size();
   Cost cost;
-  for (auto* list : {&cost.sent_bytes, &cost.received_bytes, &cost.flops, &cost.attends, &cost.peak_bytes}) {
+  for (auto* list : {&cost.sent_bytes, &cost.received_bytes, &cost.attends, &cost.peak_bytes}) {
     list->assign(ranks, 0);
   }
+  cost.flops.assign(ranks, 0);
   std::vector<int64_t> to(ranks, 0);
   for (size_t rank = 0; rank < ranks; ++rank) RankCost(schedule, rank, cost).run(to);
   cost.minimum_sent_bytes = minimum_sent_bytes(schedule);

@@ -13,7 +13,7 @@ namespace ringfold {
 struct Cost {
   std::vector<int64_t> sent_bytes;
   std::vector<int64_t> received_bytes;
-  std::vector<int64_t> flops;  ///< 4 dim x visible (query, key, query head) triples
+  std::vector<double> flops;  ///< 4 dim x visible (query, key, query head) triples; may exceed 64 bits, exact to 2^53
   std::vector<int64_t> attends;
   std::vector<int64_t> peak_bytes;  ///< inputs, O and all buffers: the arena where assigned, else the most alive at once
   /// Bytes of the rank's initial rows, each once for every other rank of its group that attends it without holding it.

@@ -54,7 +54,8 @@ class RankCells {
   void add_work() {
     each_attend([&](const Attend& attend, StepCell& cell, int) {
       for (const View& view : attend.kv) {
-        cell.work += visible_pairs(attend.mask, attend.q.tokens, view.tokens) * attend.q.heads.size();
+        const int64_t pairs = visible_pairs(attend.mask, attend.q.tokens, view.tokens);
+        cell.work += static_cast<double>(pairs) * static_cast<double>(attend.q.heads.size());
       }
     });
   }

@@ -31,7 +31,7 @@ struct StepCell {
   std::vector<int> earlier;  ///< attended, and here since an earlier step
   std::vector<int> passed;   ///< come, but not attended in this step
   bool diagonal = false;     ///< does the mask cut through any of them?
-  int64_t work = 0;          ///< visible (query, key, query head) triples
+  double work = 0;           ///< visible (query, key, query head) triples
 };
 
 /// What one exchange of all ranks does.

@@ -139,7 +139,7 @@ class Diagram {
   }
 
   void work_rows() {
-    std::vector<int64_t> most(grid_.steps), sum(grid_.steps);
+    std::vector<double> most(grid_.steps), sum(grid_.steps);
     double all_most = 0, all_sum = 0;
     for (const std::vector<StepCell>& cells : grid_.cells) {
       for (size_t step = 0; step < grid_.steps; ++step) {
@@ -148,19 +148,18 @@ class Diagram {
       }
     }
     for (size_t step = 0; step < grid_.steps; ++step) {
-      all_most += static_cast<double>(most[step]);
-      all_sum += static_cast<double>(sum[step]);
+      all_most += most[step];
+      all_sum += sum[step];
     }
     const auto percent = [](double part, double whole) {
       return whole > 0 ? fmt::format("{:.0f}%", 100 * part / whole) : std::string("-");
     };
     row("work", [&](size_t step) {
-      return step < grid_.steps ? percent(static_cast<double>(most[step]), all_most) : std::string();
+      return step < grid_.steps ? percent(most[step], all_most) : std::string();
     });
     row("balance", [&](size_t step) {
       const auto ranks = static_cast<double>(schedule_.cluster.sp);
-      return step < grid_.steps ? percent(static_cast<double>(sum[step]), ranks * static_cast<double>(most[step]))
-                                : std::string();
+      return step < grid_.steps ? percent(sum[step], ranks * most[step]) : std::string();
     });
     if (all_most > 0) {
       text_ += fmt::format("  lock-step efficiency {:.2f}: mean work of a rank over the sum of the steps' largest\n",

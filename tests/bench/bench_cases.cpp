@@ -35,7 +35,7 @@ Case case_of(const char* strategy, int ranks, int64_t dim, int64_t tokens) {
 }
 
 double total_flops(const PlannedCase& planned) {
-  const std::vector<int64_t>& flops = planned.outcome.plan->flops;
+  const std::vector<double>& flops = planned.outcome.plan->flops;
   return std::accumulate(flops.begin(), flops.end(), 0.0);
 }
 

@@ -26,8 +26,8 @@ void prove(const Variant& variant, const Problem& problem, const Cluster& cluste
   if (schedule.ranks.empty()) return;
   const Cost cost = cost_of(schedule);
   const int64_t pairs = visible_pairs(problem.mask, query_set(problem), kv_set(problem));
-  CHECK(std::accumulate(cost.flops.begin(), cost.flops.end(), int64_t{0}) ==
-        4 * problem.heads.dim * problem.heads.query * pairs);
+  CHECK(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) ==
+        static_cast<double>(4 * problem.heads.dim * problem.heads.query * pairs));
   CHECK(std::accumulate(cost.sent_bytes.begin(), cost.sent_bytes.end(), int64_t{0}) ==
         std::accumulate(cost.received_bytes.begin(), cost.received_bytes.end(), int64_t{0}));
 }

@@ -20,7 +20,7 @@ TEST_CASE("a ring sends everything but its last shard, and needs less") {
   CHECK(cost.minimum_sent_bytes == List{256, 128, 0});
   CHECK(cost.link_bytes == std::map<std::pair<int, int>, int64_t>{{{0, 1}, 256}, {{1, 2}, 256}, {{2, 0}, 256}});
   // 4 dim x 2 heads x pairs; 10 on the diagonal, 16 for each block below it.
-  CHECK(cost.flops == List{32 * 10, 32 * 26, 32 * 42});
+  CHECK(cost.flops == std::vector<double>{32 * 10, 32 * 26, 32 * 42});
   CHECK(cost.attends == List{3, 3, 3});
   CHECK(cost.imbalance == Catch::Approx(42.0 / 26.0));
 }
@@ -62,6 +62,16 @@ TEST_CASE("memory is what is alive at once, or the arena") {
   CHECK(cost_of(schedule).peak_bytes == List(3, q + kv + 2 * kv + state));
   const Schedule assigned = assign_buffers(schedule);
   CHECK(cost_of(assigned).peak_bytes == List(3, assigned.ranks[0].arena_bytes));
+}
+
+TEST_CASE("work beyond 64 bits is counted") {
+  Problem problem;
+  problem.sequences = {{int64_t{1} << 30, 0}};
+  problem.heads = {64, 8, 128};
+  problem.mask.kind = MaskKind::full;
+  const Cost cost = cost_of(ring_plan(problem, 2));
+  CHECK(cost.flops == std::vector<double>{0x1p74, 0x1p74});
+  CHECK(cost.imbalance == 1.0);
 }
 
 }  // namespace
