@@ -10,6 +10,8 @@ namespace ringfold {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+// More than any address space holds: not worth asking for, and safe to round up.
+constexpr int64_t kTooMuch = int64_t{1} << 56;
 
 // Work on a host queue has ended before anyone can ask.
 class HostFence : public Fence {
@@ -47,9 +49,9 @@ HostDevice::HostDevice(int threads, std::function<void()> tick) : threads_(threa
 
 std::shared_ptr<std::byte> HostDevice::allocate(int64_t bytes) {
   RINGFOLD_INVARIANT(bytes >= 0, "allocation of {} bytes", bytes);
-  // The size must be a multiple of the alignment; rounding up must not wrap round.
   void* memory = nullptr;
-  if (bytes <= INT64_MAX - kAlignment) {
+  if (bytes < kTooMuch) {
+    // The size must be a multiple of the alignment.
     const int64_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     memory = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
   }

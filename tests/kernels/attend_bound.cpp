@@ -13,6 +13,7 @@ namespace ringfold::testing {
 namespace {
 
 struct Key {
+  int64_t position = 0;
   std::vector<double> k;
   std::vector<double> v;
   double logit = 0.0;
@@ -34,14 +35,13 @@ double norm(const std::vector<double>& values) {
 
 std::vector<double> doubles(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 
-std::vector<Key> visible_keys(const AttendCase& input, int64_t sequence, int64_t position, int64_t kv_head) {
+std::vector<Key> keys_of(const AttendCase& input, int64_t sequence, int64_t kv_head) {
   std::vector<Key> keys;
   for (const TokenSet& piece : input.kv) {
     for (const TokenRange& range : piece.ranges()) {
       if (range.sequence != sequence) continue;
       for (int64_t p = range.begin; p < range.end; ++p) {
-        if (!visible(input.mask, position, p)) continue;
-        keys.push_back({doubles(input_row(input, Role::key, sequence, p, kv_head)),
+        keys.push_back({p, doubles(input_row(input, Role::key, sequence, p, kv_head)),
                         doubles(input_row(input, Role::value, sequence, p, kv_head))});
       }
     }
@@ -81,11 +81,15 @@ void set_bounds(const std::vector<double>& q, const std::vector<Key>& keys, doub
   row.lse_bound = bounds.lse;
 }
 
-Row expected(const AttendCase& input, int64_t sequence, int64_t position, int64_t head, int64_t states) {
+Row expected(const AttendCase& input, int64_t sequence, int64_t position, int64_t head, const std::vector<Key>& all,
+             int64_t states) {
   Row row;
   row.o.assign(static_cast<size_t>(input.heads.dim), 0.0);
   const std::vector<double> q = doubles(input_row(input, Role::query, sequence, position, head));
-  std::vector<Key> keys = visible_keys(input, sequence, position, head / input.heads.group());
+  std::vector<Key> keys;
+  for (const Key& key : all) {
+    if (visible(input.mask, position, key.position)) keys.push_back(key);
+  }
   if (keys.empty()) return row;
   double largest = -std::numeric_limits<double>::infinity();
   for (Key& key : keys) {
@@ -122,8 +126,9 @@ double worst_ratio(const AttendCase& input, const AttendResult& result, int64_t 
   const size_t dim = static_cast<size_t>(input.heads.dim);
   for (int64_t head = input.query_heads.begin; head < input.query_heads.end; ++head) {
     for (const TokenRange& range : input.queries.ranges()) {
+      const std::vector<Key> keys = keys_of(input, range.sequence, head / input.heads.group());
       for (int64_t p = range.begin; p < range.end; ++p, ++index) {
-        const Row row = expected(input, range.sequence, p, head, merged_states);
+        const Row row = expected(input, range.sequence, p, head, keys, merged_states);
         worst = std::max(worst, ratio(row, result.o.data() + index * dim, result.lse[index]));
       }
     }

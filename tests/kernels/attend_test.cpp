@@ -115,9 +115,9 @@ TEST_CASE("keys cut anywhere into pieces, in any order") {
 }
 
 TEST_CASE("ragged batches over tile borders") {
-  const DType dtype = GENERATE(DType::fp32, DType::bf16, DType::fp16);
-  const Mask mask = GENERATE(kCausal, kFull, Mask{MaskKind::window, 100});
-  check_case(ragged(dtype, mask));
+  for (const DType dtype : {DType::fp32, DType::bf16, DType::fp16}) {
+    for (const Mask& mask : {kCausal, kFull, Mask{MaskKind::window, 100}}) check_case(ragged(dtype, mask));
+  }
 }
 
 TEST_CASE("scores from nothing to peaks") {
