@@ -48,8 +48,9 @@ void CaseSession::fail(const Error& error) {
 void CaseSession::run() {
   try {
     TransportOptions options;
+    // Rounded up: no deadline of 0 ms, which would be none.
     options.deadline =
-        std::chrono::milliseconds(static_cast<int64_t>(std::llround(planned_.item.measure.deadline_seconds * 1000)));
+        std::chrono::milliseconds(static_cast<int64_t>(std::ceil(planned_.item.measure.deadline_seconds * 1000)));
     const int ranks = planned_.item.cluster.ranks();
     const std::unique_ptr<Fabric> fabric = find_transport(planned_.item.transport)->make(ranks, options);
     std::unique_ptr<OutputFile> file;

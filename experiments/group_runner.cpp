@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <system_error>
 
 namespace ringfold {
 namespace {
@@ -132,6 +133,8 @@ void GroupRunner::start(Running& running) {
     running.planned.outcome = outcome_of(error);
   } catch (const std::bad_alloc&) {
     running.planned.outcome = outcome_of(Error(ExitCode::unavailable, "not enough memory for inputs and references"));
+  } catch (const std::system_error& error) {
+    running.planned.outcome = outcome_of(Error(ExitCode::unavailable, fmt::format("no thread for it: {}", error.what())));
   }
 }
 

@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 #include <unistd.h>
 
 namespace ringfold {
@@ -95,9 +97,14 @@ std::string Results::path() const { return folder_ + "/" + kFileName; }
 void Results::lock() {
   folder_fd_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder_fd_ < 0) fail_write(folder_, errno);
-  // Where a file system has no locks, the run goes on without.
-  RINGFOLD_CHECK(::flock(folder_fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, ExitCode::usage,
-                 "another run is writing to {}", folder_);
+  // A killed run holds its lock until the system has taken it apart: a restart right after it waits for that.
+  bool is_locked = false;
+  for (int tries = 0; tries < 40 && !is_locked; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    // Where a file system has no locks, the run goes on without.
+    is_locked = ::flock(folder_fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  }
+  RINGFOLD_CHECK(is_locked, ExitCode::usage, "another run is writing to {}", folder_);
 }
 
 void Results::read_old_rows() {

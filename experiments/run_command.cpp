@@ -50,7 +50,7 @@ void print_table(const std::vector<Row>& rows) {
   style.colours = !style_of(STDOUT_FILENO).off.empty();
   style.columns = terminal_columns(STDOUT_FILENO);
   fmt::print("{}", results_table(rows, style));
-  std::fflush(stdout);
+  RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
 }
 
 std::vector<std::vector<Case>> cases_to_run(const Experiment& experiment, const Results& results) {
