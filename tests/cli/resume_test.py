@@ -110,6 +110,7 @@ class Interrupted(ProgramTest):
 
     def test_two_runs_never_write_the_same_folder(self):
         arguments, process = self.long_run('out')
+        process.send_signal(signal.SIGSTOP)  # it keeps its lock for as long as this test needs
         for more in ([], ['--resume']):
             self.assertIn('another run', self.ringfold(*arguments, '--out', 'out', *more, code=2).stderr)
         process.kill()
