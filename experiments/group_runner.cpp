@@ -134,7 +134,8 @@ void GroupRunner::start(Running& running) {
   } catch (const std::bad_alloc&) {
     running.planned.outcome = outcome_of(Error(ExitCode::unavailable, "not enough memory for inputs and references"));
   } catch (const std::system_error& error) {
-    running.planned.outcome = outcome_of(Error(ExitCode::unavailable, fmt::format("no thread for it: {}", error.what())));
+    running.planned.outcome =
+        outcome_of(Error(ExitCode::unavailable, fmt::format("no thread for it: {}", error.what())));
   }
 }
 

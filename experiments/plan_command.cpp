@@ -64,7 +64,8 @@ std::string totals_text(const Cost& cost) {
     return std::accumulate(values.begin(), values.end(), int64_t{0});
   };
   return fmt::format("all ranks: {} sent (at least {}), {} GFLOP, imbalance {:.2f}\n", bytes_text(sum(cost.sent_bytes)),
-                     bytes_text(sum(cost.minimum_sent_bytes)), number_text(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) / 1e9), cost.imbalance);
+                     bytes_text(sum(cost.minimum_sent_bytes)),
+                     number_text(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) / 1e9), cost.imbalance);
 }
 
 void print_case(const PlannedCase& planned, const std::string& label, const PlanOptions& options) {

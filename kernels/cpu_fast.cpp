@@ -15,8 +15,7 @@ namespace {
 
 class CpuFast : public HostKernel {
  public:
-  CpuFast(const KernelOptions& options, const VectorOps& ops)
-      : HostKernel(options), workers_(options.threads) {
+  CpuFast(const KernelOptions& options, const VectorOps& ops) : HostKernel(options), workers_(options.threads) {
     for (int worker = 0; worker < options.threads; ++worker) attenders_.emplace_back(ops);
   }
 
@@ -46,9 +45,7 @@ class CpuFast : public HostKernel {
 
 std::optional<std::string> unavailable() { return std::nullopt; }
 
-std::string describe() {
-  return fmt::format("{}; loops for {}", describe_tile_products(), vector_ops().front()->name);
-}
+std::string describe() { return fmt::format("{}; loops for {}", describe_tile_products(), vector_ops().front()->name); }
 
 std::unique_ptr<Kernel> make(const KernelOptions& options) { return make_cpu_fast(options, *vector_ops().front()); }
 

@@ -29,9 +29,8 @@ void next_run(const MergeTask& task, const Segment& segment, int64_t position, s
   for (size_t part = 0; part < task.parts.size(); ++part) {
     const std::vector<Segment>& segments = task.parts[part].o.segments;
     size_t& at = cursors[part];
-    while (at < segments.size() && (segments[at].sequence != segment.sequence
-                                        ? segments[at].sequence < segment.sequence
-                                        : segments[at].end <= position)) {
+    while (at < segments.size() && (segments[at].sequence != segment.sequence ? segments[at].sequence < segment.sequence
+                                                                              : segments[at].end <= position)) {
       ++at;
     }
     run.part_rows[part] = -1;

@@ -7,7 +7,7 @@ namespace ringfold {
 namespace {
 
 // The tile's first row where all its keys stand in consecutive fp32 rows of one piece; else null.
-const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_head, Tensor KvPiece::*plane) {
+const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_head, Tensor KvPiece::* plane) {
   const KeyRun& first = tiles.runs[tile.run];
   if ((first.piece->*plane).dtype != DType::fp32) return nullptr;
   bool consecutive = true;
@@ -50,7 +50,7 @@ void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_hea
 }
 
 void KeyPanel::load_rows(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
-                         const KeyTile& tile, Tensor KvPiece::*plane, float* to) const {
+                         const KeyTile& tile, Tensor KvPiece::* plane, float* to) const {
   tiles.for_parts(tile, [&](const KeyRun& part, int index) {
     const Tensor& from = part.piece->*plane;
     const bool dense = from.row_stride == task.dim;

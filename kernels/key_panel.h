@@ -27,7 +27,7 @@ class KeyPanel {
 
  private:
   void load_rows(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
-                 const KeyTile& tile, Tensor KvPiece::*plane, float* to) const;
+                 const KeyTile& tile, Tensor KvPiece::* plane, float* to) const;
 
   int keys_ = 0;
   const float* k_ = nullptr;

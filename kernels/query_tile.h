@@ -12,8 +12,8 @@ namespace ringfold {
 /// Queries are lanes: Q and O are kept transposed, [dim][kTileRows].
 struct QueryTile {
   int rows = 0;
-  int lanes = 0;  ///< rows rounded up; the lanes that are no rows compute with zeros
-  int64_t lowest = 0;   ///< positions of the first and of the last row
+  int lanes = 0;       ///< rows rounded up; the lanes that are no rows compute with zeros
+  int64_t lowest = 0;  ///< positions of the first and of the last row
   int64_t highest = 0;
   bool touched = false;  ///< has any key been folded in?
   float* q = nullptr;

@@ -8,8 +8,8 @@ namespace ringfold {
 
 /// First channel of a row; the head is a global number.
 inline std::byte* row_of(const Tensor& tensor, int64_t head, int64_t row) {
-  return tensor.data + ((head - tensor.heads.begin) * tensor.head_stride + row * tensor.row_stride) *
-                           bytes_of(tensor.dtype);
+  return tensor.data +
+         ((head - tensor.heads.begin) * tensor.head_stride + row * tensor.row_stride) * bytes_of(tensor.dtype);
 }
 
 inline float* float_row(const Tensor& tensor, int64_t head, int64_t row) {

@@ -1,6 +1,5 @@
 // Compiled where libxsmm is missing.
 #include "kernels/tile_product.h"
-
 #include "lib/error.h"
 
 #include <Eigen/Core>

@@ -12,7 +12,7 @@ namespace ringfold {
 struct ScoreTile {
   float* scores = nullptr;  ///< in: scores; out: weights 2^(score - maximum)
   int stride = 0;
-  int rows = 0;                  ///< a multiple of 16
+  int rows = 0;  ///< a multiple of 16
   int keys = 0;
   const int32_t* first = nullptr;  ///< row sees keys first[row] .. end[row] - 1; null if every row sees all keys
   const int32_t* end = nullptr;

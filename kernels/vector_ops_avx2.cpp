@@ -43,12 +43,8 @@ struct Avx2 {
 }  // namespace
 
 const VectorOps* avx2_ops() {
-  static const VectorOps ops = {"AVX2",
-                                exp2_loop<Avx2>,
-                                fold_scores_loop<Avx2>,
-                                fold_output_loop<Avx2>,
-                                transpose_loop<Avx2>,
-                                load_by_8};
+  static const VectorOps ops = {
+      "AVX2", exp2_loop<Avx2>, fold_scores_loop<Avx2>, fold_output_loop<Avx2>, transpose_loop<Avx2>, load_by_8};
   return &ops;
 }
 

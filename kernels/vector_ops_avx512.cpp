@@ -41,12 +41,9 @@ struct Avx512 {
 }  // namespace
 
 const VectorOps* avx512_ops() {
-  static const VectorOps ops = {"AVX-512",
-                                exp2_loop<Avx512>,
-                                fold_scores_loop<Avx512>,
-                                fold_output_loop<Avx512>,
-                                transpose_loop<Avx512>,
-                                load_by_8};
+  static const VectorOps ops = {
+      "AVX-512", exp2_loop<Avx512>, fold_scores_loop<Avx512>, fold_output_loop<Avx512>, transpose_loop<Avx512>,
+      load_by_8};
   return &ops;
 }
 

@@ -68,12 +68,9 @@ struct Portable {
 }  // namespace
 
 const VectorOps* portable_ops() {
-  static const VectorOps ops = {"portable C++",
-                                exp2_loop<Portable>,
-                                fold_scores_loop<Portable>,
-                                fold_output_loop<Portable>,
-                                transpose_loop<Portable>,
-                                load_floats};
+  static const VectorOps ops = {
+      "portable C++",           exp2_loop<Portable>, fold_scores_loop<Portable>, fold_output_loop<Portable>,
+      transpose_loop<Portable>, load_floats};
   return &ops;
 }
 

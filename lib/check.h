@@ -23,7 +23,7 @@ struct Finding {
 
 /// The outcome of all proofs. Proved iff there are no findings.
 struct Verdict {
-  std::vector<Finding> findings;  ///< at most a few of each kind; the first one is the most basic
+  std::vector<Finding> findings;    ///< at most a few of each kind; the first one is the most basic
   std::vector<int64_t> peak_bytes;  ///< per rank, buffers included
   bool proved() const { return findings.empty(); }
   /// The first finding's text, or "proved".

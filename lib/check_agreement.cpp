@@ -33,7 +33,8 @@ class Agreement {
     mask(attend.mask);
     if (!kind(attend.state, BlockKind::state)) return false;
     holds(attend.state, attend.q, "queries");
-    if (attend.state_in != kNoBlock && kind(attend.state_in, BlockKind::state)) same_rows(attend.state_in, attend.state);
+    if (attend.state_in != kNoBlock && kind(attend.state_in, BlockKind::state))
+      same_rows(attend.state_in, attend.state);
     return ok_;
   }
 

@@ -13,8 +13,8 @@ struct Place {
   Findings& findings;
 };
 
-/// Part of check_structure(): do the operands of the operation fit each other in kind, dtype, tokens and heads, and lies
-/// what is sent in one piece of memory? Requires that block ids are in range and views lie within their blocks.
+/// Part of check_structure(): do the operands of the operation fit each other in kind, dtype, tokens and heads, and
+/// lies what is sent in one piece of memory? Requires that block ids are in range and views lie within their blocks.
 bool check_agreement(const Place& place);
 
 }  // namespace ringfold

@@ -220,8 +220,8 @@ std::optional<Pairs> Cover::missing(const TokenSet& queries, const HeadRange& he
       int64_t at = seen.begin;
       if (!cell.keys.empty() && cell.keys.front().begin == at) at = cell.keys.front().end;
       if (at >= seen.end) return;
-      const auto next = std::partition_point(cell.keys.begin(), cell.keys.end(),
-                                             [&](const KeyRun& run) { return run.begin <= at; });
+      const auto next =
+          std::partition_point(cell.keys.begin(), cell.keys.end(), [&](const KeyRun& run) { return run.begin <= at; });
       const int64_t end = next == cell.keys.end() ? seen.end : next->begin;
       missing = Pairs{cell.queries, {seen.sequence, at, end}, band.heads};
     });

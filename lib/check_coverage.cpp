@@ -15,8 +15,8 @@ namespace {
 struct RankCovers {
   std::vector<Cover> covers;  ///< by block
   Lifetimes lifetimes;
-  size_t next = 0;      ///< operation
-  size_t exchange = 0;  ///< exchanges before it
+  size_t next = 0;              ///< operation
+  size_t exchange = 0;          ///< exchanges before it
   std::vector<size_t> waiting;  ///< ranks that wait for this one to get further
 };
 
@@ -115,9 +115,8 @@ class Coverage {
       if (attend.mask != schedule_.problem.mask && !same_under_mask(attend, kv)) return;
       const auto doubled = state.add(attend.q.tokens, attend.q.heads, kv.tokens);
       if (!doubled) continue;
-      fail("keys {} attended twice for queries {}, the second time from {}",
-           describe(doubled->keys, doubled->heads), to_string(TokenSet({doubled->queries})),
-           describe(program(rank_), kv.block));
+      fail("keys {} attended twice for queries {}, the second time from {}", describe(doubled->keys, doubled->heads),
+           to_string(TokenSet({doubled->queries})), describe(program(rank_), kv.block));
       return;
     }
   }
@@ -130,10 +129,11 @@ class Coverage {
       const int64_t visible = visible_pairs(schedule_.problem.mask, queries, kv.tokens);
       const int64_t attended = visible_pairs(attend.mask, queries, kv.tokens);
       if (visible == attended) continue;
-      fail("under mask {} queries {} attend {} (query, key) pairs of keys {} in {}, but mask {} of the problem shows "
-           "them {}",
-           to_string(attend.mask), describe(range, attend.q.heads), attended, to_string(kv.tokens, 4),
-           describe(program(rank_), kv.block), to_string(schedule_.problem.mask), visible);
+      fail(
+          "under mask {} queries {} attend {} (query, key) pairs of keys {} in {}, but mask {} of the problem shows "
+          "them {}",
+          to_string(attend.mask), describe(range, attend.q.heads), attended, to_string(kv.tokens, 4),
+          describe(program(rank_), kv.block), to_string(schedule_.problem.mask), visible);
       return false;
     }
     return true;
@@ -181,8 +181,9 @@ void check_outputs(const Schedule& schedule, BlockKind kind, Findings& findings)
     findings.add(Proof::coverage, -1, -1, "{} of queries {} ends on no rank", to_string(kind), what);
     return;
   }
-  findings.add(Proof::coverage, fault->second->rank, -1, "{} of queries {} ends here in block {} and on rank {} in block {}",
-               to_string(kind), what, fault->second->block, fault->first->rank, fault->first->block);
+  findings.add(Proof::coverage, fault->second->rank, -1,
+               "{} of queries {} ends here in block {} and on rank {} in block {}", to_string(kind), what,
+               fault->second->block, fault->first->rank, fault->first->block);
 }
 
 }  // namespace

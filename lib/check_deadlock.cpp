@@ -9,7 +9,9 @@ namespace {
 class Rendezvous {
  public:
   explicit Rendezvous(const std::vector<RankExchanges>& exchanges)
-      : exchanges_(exchanges), current_(exchanges.size(), 0), posted_(exchanges.size(), kNotPosted),
+      : exchanges_(exchanges),
+        current_(exchanges.size(), 0),
+        posted_(exchanges.size(), kNotPosted),
         unmet_(exchanges.size(), 0) {}
 
   void run() {
@@ -59,10 +61,10 @@ class Rendezvous {
   }
 
   const std::vector<RankExchanges>& exchanges_;
-  std::vector<size_t> current_;   ///< index of the exchange in flight
-  std::vector<int32_t> posted_;   ///< its operation
-  std::vector<size_t> unmet_;     ///< its transfers that have not met
-  std::vector<size_t> ended_;     ///< ranks whose exchange has ended and that must go on
+  std::vector<size_t> current_;  ///< index of the exchange in flight
+  std::vector<int32_t> posted_;  ///< its operation
+  std::vector<size_t> unmet_;    ///< its transfers that have not met
+  std::vector<size_t> ended_;    ///< ranks whose exchange has ended and that must go on
 };
 
 /// Follows who waits for whom from `rank` until a rank comes again: that part is the cycle.
@@ -86,8 +88,8 @@ std::string wait_text(const Schedule& schedule, const Rendezvous& rendezvous, si
   const auto& exchange = std::get<Exchange>(operations[static_cast<size_t>(rendezvous.operation(rank))]);
   const bool sends = index < exchange.sends.size();
   return fmt::format("{} rank {}, which {} at operation {} but is held at operation {}",
-                     sends ? "sends to" : "receives from", partner.rank, sends ? "receives" : "sends", partner.operation,
-                     rendezvous.operation(static_cast<size_t>(partner.rank)));
+                     sends ? "sends to" : "receives from", partner.rank, sends ? "receives" : "sends",
+                     partner.operation, rendezvous.operation(static_cast<size_t>(partner.rank)));
 }
 
 }  // namespace

@@ -14,8 +14,11 @@ namespace {
 class MemorySweep {
  public:
   MemorySweep(const Schedule& schedule, size_t rank, Findings& findings)
-      : program_(schedule.ranks[rank]), dim_(schedule.problem.heads.dim), rank_(static_cast<int>(rank)),
-        findings_(findings), lifetimes_(lifetimes_of(program_)) {}
+      : program_(schedule.ranks[rank]),
+        dim_(schedule.problem.heads.dim),
+        rank_(static_cast<int>(rank)),
+        findings_(findings),
+        lifetimes_(lifetimes_of(program_)) {}
 
   void run() {
     if (!offsets_fit()) return;
@@ -66,8 +69,7 @@ class MemorySweep {
     const auto leave = [&](BlockId block) {
       if (lifetimes_.last_use[static_cast<size_t>(block)] == index) release(block);
     };
-    visit_operands(
-        program_, operation, [&](const View& view) { leave(view.block); }, leave);
+    visit_operands(program_, operation, [&](const View& view) { leave(view.block); }, leave);
     return true;
   }
 

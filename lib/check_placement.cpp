@@ -55,7 +55,8 @@ void check_placement(const Schedule& schedule, Findings& findings) {
     const Group group{schedule.cluster.sp, head_part({0, problem.heads.query}, schedule.cluster.tp, tp)};
     const Placement wanted = named_placement(problem, group, problem.placement);
     for (int sp = 0; sp < schedule.cluster.sp; ++sp) {
-      check_rank(schedule, static_cast<size_t>(tp * schedule.cluster.sp + sp), wanted, static_cast<size_t>(sp), findings);
+      check_rank(schedule, static_cast<size_t>(tp * schedule.cluster.sp + sp), wanted, static_cast<size_t>(sp),
+                 findings);
     }
   }
 }

@@ -13,7 +13,10 @@ namespace {
 class ProgramWalk {
  public:
   ProgramWalk(const Schedule& schedule, int rank, Findings& findings)
-      : schedule_(schedule), program_(schedule.ranks[static_cast<size_t>(rank)]), rank_(rank), findings_(findings),
+      : schedule_(schedule),
+        program_(schedule.ranks[static_cast<size_t>(rank)]),
+        rank_(rank),
+        findings_(findings),
         made_(program_.blocks.size(), 0) {}
 
   bool run() {
@@ -77,9 +80,8 @@ class ProgramWalk {
       const Sequence& sequence = sequences[static_cast<size_t>(range.sequence)];
       const int64_t first = it.kind == BlockKind::kv ? 0 : sequence.cached;
       if (first <= range.begin && range.end <= sequence.length()) continue;
-      fail("{} holds tokens {}:[{},{}), but the {} of sequence {} are [{},{})", name(id), range.sequence,
-           range.begin, range.end, it.kind == BlockKind::kv ? "keys" : "queries", range.sequence, first,
-           sequence.length());
+      fail("{} holds tokens {}:[{},{}), but the {} of sequence {} are [{},{})", name(id), range.sequence, range.begin,
+           range.end, it.kind == BlockKind::kv ? "keys" : "queries", range.sequence, first, sequence.length());
       return;
     }
   }
@@ -113,8 +115,8 @@ class ProgramWalk {
     if (it.tokens.contains(view.tokens) && view.heads.begin <= view.heads.end && it.heads.contains(view.heads)) {
       return true;
     }
-    return fail("reads {} x heads {} of {}, which does not hold them", to_string(view.tokens, 4),
-                to_string(view.heads), name(view.block));
+    return fail("reads {} x heads {} of {}, which does not hold them", to_string(view.tokens, 4), to_string(view.heads),
+                name(view.block));
   }
 
   void operation() {
@@ -122,10 +124,8 @@ class ProgramWalk {
     const auto* attend = std::get_if<Attend>(&operation);
     if (attend != nullptr && attend->state_in != kNoBlock && !known(attend->state_in)) return;
     bool good = true;
-    visit_operands(
-        program_, operation, [&](const View& view) { good = read(view) && good; }, [](BlockId) {});
-    visit_operands(
-        program_, operation, [](const View&) {}, [&](BlockId id) { good = make(id) && good; });
+    visit_operands(program_, operation, [&](const View& view) { good = read(view) && good; }, [](BlockId) {});
+    visit_operands(program_, operation, [](const View&) {}, [&](BlockId id) { good = make(id) && good; });
     if (good) ok_ = check_agreement({schedule_, program_, rank_, operation_, findings_}) && ok_;
   }
 
@@ -148,8 +148,8 @@ bool check_problem(const Schedule& schedule, Findings& findings) {
   };
   const Heads& heads = problem.heads;
   if (heads.query < 1 || heads.kv < 1 || heads.dim < 1 || heads.query % heads.kv != 0) {
-    return refuse(fmt::format("the problem's heads are impossible: {} query, {} kv, dim {}", heads.query, heads.kv,
-                              heads.dim));
+    return refuse(
+        fmt::format("the problem's heads are impossible: {} query, {} kv, dim {}", heads.query, heads.kv, heads.dim));
   }
   const auto mask = static_cast<int>(problem.mask.kind);
   const auto dtype = static_cast<int>(problem.dtype);

@@ -35,8 +35,8 @@ std::optional<TilingFault> strip_fault(std::vector<Strip> strips, const TokenSet
   auto next = strips.begin();
   for (const TokenRange& row : tokens.ranges()) {
     int64_t at = row.begin;
-    for (; at < row.end && next != strips.end() && next->range.sequence == row.sequence &&
-                         next->range.begin == at; ++next) {
+    for (; at < row.end && next != strips.end() && next->range.sequence == row.sequence && next->range.begin == at;
+         ++next) {
       at = next->range.end;
     }
     if (at >= row.end) continue;

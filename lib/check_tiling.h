@@ -19,14 +19,13 @@ struct Tile {
 struct TilingFault {
   TokenRange tokens;
   HeadRange heads;
-  const Tile* first = nullptr;   ///< null: nobody holds it
+  const Tile* first = nullptr;  ///< null: nobody holds it
   const Tile* second = nullptr;
 };
 
 /// Do the tiles, all inside tokens x heads, cover it exactly once? A fault in the first band of heads, doubled
 /// parts before missing ones, or nothing.
 /// Time: number of token ranges, times the bands into which the tiles' heads cut each other, times a logarithm.
-std::optional<TilingFault> tiling_fault(const std::vector<Tile>& tiles, const TokenSet& tokens,
-                                        const HeadRange& heads);
+std::optional<TilingFault> tiling_fault(const std::vector<Tile>& tiles, const TokenSet& tokens, const HeadRange& heads);
 
 }  // namespace ringfold

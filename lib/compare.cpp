@@ -34,8 +34,9 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   const double dust = sums.dust[merged];
 
   RowBounds bounds;
-  bounds.lse = eps * (4 + (4 + merges) * lse + (8 + d / 16) * (sums.t + sums.h) + std::sqrt(d) * sums.a +
-                      std::sqrt(m) / 5) + dust;
+  bounds.lse =
+      eps * (4 + (4 + merges) * lse + (8 + d / 16) * (sums.t + sums.h) + std::sqrt(d) * sums.a + std::sqrt(m) / 5) +
+      dust;
   bounds.out = eps * ((8 + 2 * std::sqrt(m)) * sums.o + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
                sums.dust_v[merged] + dust * sums.o;
   if (input == DType::fp32) return bounds;

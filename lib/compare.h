@@ -51,9 +51,9 @@ struct RmsGroup {
 struct Figures {
   WorstRow output;
   WorstRow lse;
-  int64_t out_rows_checked = 0;               ///< rows of O, one for each token and query head
-  int64_t lse_rows_checked = 0;               ///< rows of the LSE, which may lie on other ranks than O
-  std::vector<std::string> broken;            ///< rows that need no bound to be wrong (not finite, ...), at most 4
+  int64_t out_rows_checked = 0;     ///< rows of O, one for each token and query head
+  int64_t lse_rows_checked = 0;     ///< rows of the LSE, which may lie on other ranks than O
+  std::vector<std::string> broken;  ///< rows that need no bound to be wrong (not finite, ...), at most 4
   std::map<std::pair<int64_t, int64_t>, RmsGroup> groups;  ///< by (query head, block of checked tokens)
 
   void merge(const Figures& other);
@@ -69,8 +69,8 @@ struct OutputRows {
   TokenSet tokens;
   HeadRange heads;  ///< query heads
   DType dtype = DType::fp32;
-  const void* out = nullptr;  ///< [head][token][dim] by the strides, dim contiguous; null: only the LSE is here
-  int64_t out_head_stride = 0;   ///< in elements
+  const void* out = nullptr;    ///< [head][token][dim] by the strides, dim contiguous; null: only the LSE is here
+  int64_t out_head_stride = 0;  ///< in elements
   int64_t out_token_stride = 0;
   const float* lse = nullptr;  ///< natural log; null: only O is here
   int64_t lse_head_stride = 0;

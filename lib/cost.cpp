@@ -26,8 +26,8 @@ class RankCost {
     }
     for (size_t peer = 0; peer < to.size(); ++peer) {
       if (to[peer] == 0) continue;
-      cost_.link_bytes.emplace_hint(cost_.link_bytes.end(),
-                                    std::pair(static_cast<int>(rank_), static_cast<int>(peer)), to[peer]);
+      cost_.link_bytes.emplace_hint(cost_.link_bytes.end(), std::pair(static_cast<int>(rank_), static_cast<int>(peer)),
+                                    to[peer]);
       to[peer] = 0;
     }
     cost_.peak_bytes[rank_] = peak_bytes_of(program_, schedule_.problem.heads.dim);

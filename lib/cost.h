@@ -15,10 +15,11 @@ struct Cost {
   std::vector<int64_t> received_bytes;
   std::vector<double> flops;  ///< 4 dim x visible (query, key, query head) triples; may exceed 64 bits, exact to 2^53
   std::vector<int64_t> attends;
-  std::vector<int64_t> peak_bytes;  ///< inputs, O and all buffers: the arena where assigned, else the most alive at once
+  std::vector<int64_t>
+      peak_bytes;  ///< inputs, O and all buffers: the arena where assigned, else the most alive at once
   /// Bytes of the rank's initial rows, each once for every other rank of its group that attends it without holding it.
   std::vector<int64_t> minimum_sent_bytes;
-  double imbalance = 1.0;  ///< max / mean of flops; 1 if there is no work
+  double imbalance = 1.0;                             ///< max / mean of flops; 1 if there is no work
   std::map<std::pair<int, int>, int64_t> link_bytes;  ///< (sender, receiver) -> bytes, non-zero ones only
 };
 

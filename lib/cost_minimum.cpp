@@ -78,7 +78,8 @@ Rows rows_of(const Schedule& schedule, const Program& program, BlockKind kind) {
       Attended& known = by_block[static_cast<size_t>(attend->q.block)];
       if (known.heads == attend->q.heads && known.tokens.contains(attend->q.tokens)) continue;
       append(rows.attended, attend->q.tokens, attend->q.heads);
-      known = {attend->q.heads, known.heads == attend->q.heads ? unite(known.tokens, attend->q.tokens) : attend->q.tokens};
+      known = {attend->q.heads,
+               known.heads == attend->q.heads ? unite(known.tokens, attend->q.tokens) : attend->q.tokens};
     } else {
       append_attended_keys(rows, by_block, schedule.problem, *attend);
     }
@@ -125,9 +126,8 @@ std::vector<Owned> first_owners(const std::vector<std::vector<TokenSet>>& held, 
   for (size_t rank = 0; rank < held.size(); ++rank) {
     for (const TokenRange& range : held[rank][band].ranges()) all.push_back({range, rank});
   }
-  std::sort(all.begin(), all.end(), [](const Owned& a, const Owned& b) {
-    return std::tie(a.tokens, a.rank) < std::tie(b.tokens, b.rank);
-  });
+  std::sort(all.begin(), all.end(),
+            [](const Owned& a, const Owned& b) { return std::tie(a.tokens, a.rank) < std::tie(b.tokens, b.rank); });
   for (Owned next : all) {
     if (!owners.empty() && owners.back().tokens.sequence == next.tokens.sequence) {
       next.tokens.begin = std::max(next.tokens.begin, owners.back().tokens.end);
@@ -141,8 +141,8 @@ std::vector<Owned> first_owners(const std::vector<std::vector<TokenSet>>& held, 
 void credit(const TokenSet& wanted, const std::vector<Owned>& owners, int64_t row_bytes, std::vector<int64_t>& bytes) {
   auto owner = owners.begin();
   for (const TokenRange& range : wanted.ranges()) {
-    while (owner != owners.end() && std::tie(owner->tokens.sequence, owner->tokens.end) <=
-                                        std::tie(range.sequence, range.begin)) {
+    while (owner != owners.end() &&
+           std::tie(owner->tokens.sequence, owner->tokens.end) <= std::tie(range.sequence, range.begin)) {
       ++owner;
     }
     for (auto it = owner; it != owners.end() && it->tokens.sequence == range.sequence && it->tokens.begin < range.end;

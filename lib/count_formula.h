@@ -15,11 +15,11 @@ constexpr int64_t count_hot_channels(int64_t dim) {
   return dim < 4 ? 0 : hot;
 }
 struct CountChannel {
-  int shift = 0;          ///< the field of the position that counts:
-  int64_t mask = 0;       ///< (position >> shift) & mask
-  int64_t flip = 0;       ///< exclusive-or with the field, differs by head
-  int64_t hot = -1;       ///< hot where the flipped field is this; -1: a staircase
-  int64_t strength = 0;   ///< value where hot, in 1/128
+  int shift = 0;         ///< the field of the position that counts:
+  int64_t mask = 0;      ///< (position >> shift) & mask
+  int64_t flip = 0;      ///< exclusive-or with the field, differs by head
+  int64_t hot = -1;      ///< hot where the flipped field is this; -1: a staircase
+  int64_t strength = 0;  ///< value where hot, in 1/128
 };
 constexpr CountChannel count_channel(int64_t dim, uint64_t head_key, int position_bits, int64_t channel) {
   const int64_t hot = count_hot_channels(dim);

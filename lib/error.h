@@ -35,23 +35,22 @@ class Error : public std::runtime_error {
 };
 
 /// Throws Error(internal) for a broken promise of our own code.
-[[noreturn]] void fail_invariant(const char* file, int line, const char* condition,
-                                 const std::string& message);
+[[noreturn]] void fail_invariant(const char* file, int line, const char* condition, const std::string& message);
 
 }  // namespace ringfold
 
 /// The caller's fault: throws Error(code) with a formatted message.
-#define RINGFOLD_CHECK(condition, code, ...) \
-  do {                                       \
-    if (!(condition)) {                      \
+#define RINGFOLD_CHECK(condition, code, ...)                     \
+  do {                                                           \
+    if (!(condition)) {                                          \
       throw ::ringfold::Error((code), fmt::format(__VA_ARGS__)); \
-    }                                        \
+    }                                                            \
   } while (false)
 
 /// Our own fault: throws Error(internal) that names the place.
-#define RINGFOLD_INVARIANT(condition, ...) \
-  do {                                     \
-    if (!(condition)) {                    \
+#define RINGFOLD_INVARIANT(condition, ...)                                                  \
+  do {                                                                                      \
+    if (!(condition)) {                                                                     \
       ::ringfold::fail_invariant(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
-    }                                      \
+    }                                                                                       \
   } while (false)

@@ -146,7 +146,8 @@ Figures Judge::judge(const OutputRows& rows, const Accumulation& how, int rank) 
         if (checked_.row_of(row.sequence, position + 1) == place) continue;
         const ReferenceRow& expected = reference(row, scratch);
         const RowBounds bounds = row_bounds(expected.sums, dim, problem.dtype, rows.dtype, how);
-        compare_row(expected, bounds, row, rank, rows.out == nullptr ? nullptr : out.data(), lse, by_group ? place / kBlockTokens : -1, figures);
+        compare_row(expected, bounds, row, rank, rows.out == nullptr ? nullptr : out.data(), lse,
+                    by_group ? place / kBlockTokens : -1, figures);
       }
     }
   }

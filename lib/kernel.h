@@ -83,8 +83,8 @@ struct CopyTask {
 /// What a kernel can do, known before anything runs.
 struct Capabilities {
   MemoryKind memory = MemoryKind::host;
-  bool folds = true;            ///< AttendTask::fold is done in the kernel
-  bool many_kv_pieces = true;   ///< more than one KvPiece an attend
+  bool folds = true;           ///< AttendTask::fold is done in the kernel
+  bool many_kv_pieces = true;  ///< more than one KvPiece an attend
   /// Why a problem cannot be run, naming the key at fault; empty if it can.
   std::function<std::optional<std::string>(const Problem&)> refuses;
 };
@@ -102,7 +102,7 @@ class Kernel {
 };
 
 struct KernelOptions {
-  int threads = 1;  ///< host threads within a rank
+  int threads = 1;             ///< host threads within a rank
   std::function<void()> tick;  ///< sign of life, see Queue::tick; may be empty
 };
 

@@ -9,9 +9,10 @@ namespace ringfold {
 
 /// When the blocks of one program come and go, by index of operation in program order.
 struct Lifetimes {
-  std::vector<int32_t> made;      ///< the operation that makes the block; -1 for an input
-  std::vector<int32_t> last_use;  ///< the last that needs it, at least `made`; the number of operations if kept to the end
-  std::vector<int32_t> reads;     ///< how many operands read it
+  std::vector<int32_t> made;  ///< the operation that makes the block; -1 for an input
+  std::vector<int32_t>
+      last_use;                ///< the last that needs it, at least `made`; the number of operations if kept to the end
+  std::vector<int32_t> reads;  ///< how many operands read it
 };
 
 /// Requires block ids in range, as check() proves.

@@ -22,8 +22,8 @@ constexpr float needle_key(const NeedleScale& scale, const NeedleCode& code, uin
   return value == (channel & all) ? scale.key : 0.0f;
 }
 
-constexpr float needle_query(const NeedleScale& scale, const NeedleCode& code, uint64_t head_key,
-                             const NeedleAim& aim, int64_t channel) {
+constexpr float needle_query(const NeedleScale& scale, const NeedleCode& code, uint64_t head_key, const NeedleAim& aim,
+                             int64_t channel) {
   const auto index = static_cast<int>(code.one_hot ? channel >> code.digit_bits : channel);
   if (index >= code.digits) return 0.0f;
   const int64_t all = (int64_t{1} << code.digit_bits) - 1;

@@ -9,8 +9,8 @@ namespace ringfold {
 namespace {
 
 /// The place of an exchange among the operations [begin, index) that stand between it and the exchange before it: after
-/// the last that makes what it sends, and before the first that uses what the exchange before has brought. Where nothing
-/// in between does, that one has been issued early already, and this one stays.
+/// the last that makes what it sends, and before the first that uses what the exchange before has brought. Where
+/// nothing in between does, that one has been issued early already, and this one stays.
 size_t early_place(const Program& program, const Lifetimes& lifetimes, size_t begin, size_t index) {
   size_t place = begin;
   for (const Send& send : std::get<Exchange>(program.operations[index]).sends) {
@@ -36,7 +36,7 @@ void issue_early(Program& program) {
   auto& operations = program.operations;
   std::vector<size_t> order;
   order.reserve(operations.size());
-  size_t begin = 0;          // just after the last exchange
+  size_t begin = 0;  // just after the last exchange
   for (size_t i = 0; i < operations.size(); ++i) {
     if (!std::holds_alternative<Exchange>(operations[i])) continue;
     const size_t place = early_place(program, lifetimes, begin, i);

@@ -58,7 +58,9 @@ void drop_blocks(Program& program, const std::vector<bool>& dropped) {
 class Fuser {
  public:
   explicit Fuser(Program& program)
-      : program_(program), lifetimes_(lifetimes_of(program)), dropped_(program.blocks.size(), false),
+      : program_(program),
+        lifetimes_(lifetimes_of(program)),
+        dropped_(program.blocks.size(), false),
         attend_of_(program.blocks.size(), -1) {}
 
   void run() {
@@ -149,7 +151,7 @@ class Fuser {
   Lifetimes lifetimes_;
   std::vector<bool> dropped_;
   std::vector<int32_t> attend_of_;  ///< by block: the attend that makes it, after fusing
-  std::vector<int32_t> waited_;     ///< by operation: the last exchange that has ended when the compute queue gets there
+  std::vector<int32_t> waited_;  ///< by operation: the last exchange that has ended when the compute queue gets there
 };
 
 }  // namespace

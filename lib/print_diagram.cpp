@@ -154,9 +154,7 @@ class Diagram {
     const auto percent = [](double part, double whole) {
       return whole > 0 ? fmt::format("{:.0f}%", 100 * part / whole) : std::string("-");
     };
-    row("work", [&](size_t step) {
-      return step < grid_.steps ? percent(most[step], all_most) : std::string();
-    });
+    row("work", [&](size_t step) { return step < grid_.steps ? percent(most[step], all_most) : std::string(); });
     row("balance", [&](size_t step) {
       const auto ranks = static_cast<double>(schedule_.cluster.sp);
       return step < grid_.steps ? percent(sum[step], ranks * most[step]) : std::string();

@@ -21,11 +21,11 @@ class HeadReference {
   const InputSource& inputs_;
   int64_t length_;
   int64_t dim_;
-  std::vector<double> keys_;    // [dim][token]: logits of neighbouring keys are computed together
-  std::vector<double> values_;  // [token][dim]
-  std::vector<double> key_norms_;      // |k|
-  std::vector<double> value_norms_;    // |v|
-  std::vector<double> mean_squares_;   // [dim]: mean over tokens of k_c^2
+  std::vector<double> keys_;          // [dim][token]: logits of neighbouring keys are computed together
+  std::vector<double> values_;        // [token][dim]
+  std::vector<double> key_norms_;     // |k|
+  std::vector<double> value_norms_;   // |v|
+  std::vector<double> mean_squares_;  // [dim]: mean over tokens of k_c^2
 };
 
 }  // namespace ringfold

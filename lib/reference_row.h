@@ -17,15 +17,15 @@ struct QueryRow {
 /// The sums from which a row's bounds are made (docs/numerics.md), over its visible keys j with weights p_j,
 /// scaled logits t_j, s the softmax scale. All are 0 for a row without keys.
 struct RowSums {
-  int64_t keys = 0;  ///< n, visible keys
+  int64_t keys = 0;                                       ///< n, visible keys
   double lse = -std::numeric_limits<double>::infinity();  ///< L, natural log
-  double o = 0;      ///< |O|
-  double w = 0;      ///< sqrt(sum p^2 |v|^2)
-  double t = 0;      ///< sum p |t|
-  double h = 0;      ///< s sqrt(sum over channels c of q_c^2 mean k_c^2), mean over the head's keys of the sequence
-  double a = 0;      ///< s |q| sqrt(sum p^2 |k|^2)
-  double b = 0;      ///< s |q| sqrt(sum p^2 |k|^2 |v|^2)
-  double f = 0;      ///< sum min(p, 2^-25 max p) |v|
+  double o = 0;                                           ///< |O|
+  double w = 0;                                           ///< sqrt(sum p^2 |v|^2)
+  double t = 0;                                           ///< sum p |t|
+  double h = 0;  ///< s sqrt(sum over channels c of q_c^2 mean k_c^2), mean over the head's keys of the sequence
+  double a = 0;  ///< s |q| sqrt(sum p^2 |k|^2)
+  double b = 0;  ///< s |q| sqrt(sum p^2 |k|^2 |v|^2)
+  double f = 0;  ///< sum min(p, 2^-25 max p) |v|
   /// Dust: sum p, and sum p |v|, over keys with p < theta; [0] of one state, [1] of several merged ones.
   double dust[2] = {0, 0};
   double dust_v[2] = {0, 0};

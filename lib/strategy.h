@@ -42,10 +42,9 @@ const StrategyInfo* find_strategy(std::string_view id);
 
 /// The last line of strategies/<id>.cpp, at global scope. Class has a constructor from Options and a static
 /// std::vector<OptionSpec> options(). The build makes the table from its list of ids.
-#define RINGFOLD_STRATEGY(id, Class, summary)                               \
-  extern const ::ringfold::StrategyInfo strategy_info_##id;                 \
-  const ::ringfold::StrategyInfo strategy_info_##id = {                     \
-      #id, summary, &Class::options,                                        \
-      [](const ::ringfold::Options& options) -> std::unique_ptr<::ringfold::Strategy> { \
-        return std::make_unique<Class>(options);                            \
+#define RINGFOLD_STRATEGY(id, Class, summary)                                                                          \
+  extern const ::ringfold::StrategyInfo strategy_info_##id;                                                            \
+  const ::ringfold::StrategyInfo strategy_info_##id = {                                                                \
+      #id, summary, &Class::options, [](const ::ringfold::Options& options) -> std::unique_ptr<::ringfold::Strategy> { \
+        return std::make_unique<Class>(options);                                                                       \
       }};

@@ -29,9 +29,7 @@ TokenSet::TokenSet(std::vector<TokenRange> ranges) {
   data_ = std::move(data);
 }
 
-TokenSet TokenSet::range(int64_t sequence, int64_t begin, int64_t end) {
-  return TokenSet({{sequence, begin, end}});
-}
+TokenSet TokenSet::range(int64_t sequence, int64_t begin, int64_t end) { return TokenSet({{sequence, begin, end}}); }
 
 std::span<const TokenRange> TokenSet::ranges() const {
   if (!data_) return {};
@@ -89,8 +87,7 @@ TokenSet subtract(const TokenSet& a, const TokenSet& b) {
   std::vector<TokenRange> rest;
   auto cut = b.ranges().begin();
   for (TokenRange range : a.ranges()) {
-    while (cut != b.ranges().end() &&
-           std::pair(cut->sequence, cut->end) <= std::pair(range.sequence, range.begin)) {
+    while (cut != b.ranges().end() && std::pair(cut->sequence, cut->end) <= std::pair(range.sequence, range.begin)) {
       ++cut;
     }
     for (auto next = cut; next != b.ranges().end() && next->sequence == range.sequence && next->begin < range.end;

@@ -62,9 +62,7 @@ struct HeadRange {
 
   int64_t size() const { return end - begin; }
   bool empty() const { return end <= begin; }
-  bool contains(const HeadRange& other) const {
-    return other.empty() || (begin <= other.begin && other.end <= end);
-  }
+  bool contains(const HeadRange& other) const { return other.empty() || (begin <= other.begin && other.end <= end); }
   auto operator<=>(const HeadRange&) const = default;
 };
 

@@ -20,13 +20,13 @@ using Vector16 = float __attribute__((vector_size(64)));
   APPLY(0) APPLY(1) APPLY(2) APPLY(3) APPLY(4) APPLY(5) APPLY(6) APPLY(7) APPLY(8) APPLY(9) APPLY(10) APPLY(11)
 #define RINGFOLD_DECLARE(i) Vector chain##i = term;
 #define RINGFOLD_STEP(i) asm volatile("vfmadd213ps %2, %1, %0" : "+v"(chain##i) : "v"(factor), "v"(term));
-#define RINGFOLD_RUN                                \
-  const Vector factor = Vector{} + 0.999f;          \
-  const Vector term = Vector{} + 0.001f;            \
-  RINGFOLD_CHAINS(RINGFOLD_DECLARE)                 \
-  for (int64_t i = 0; i < kRepeats; ++i) {          \
-    RINGFOLD_CHAINS(RINGFOLD_STEP)                  \
-  }                                                 \
+#define RINGFOLD_RUN                       \
+  const Vector factor = Vector{} + 0.999f; \
+  const Vector term = Vector{} + 0.001f;   \
+  RINGFOLD_CHAINS(RINGFOLD_DECLARE)        \
+  for (int64_t i = 0; i < kRepeats; ++i) { \
+    RINGFOLD_CHAINS(RINGFOLD_STEP)         \
+  }                                        \
   return kRepeats * kChains * 2 * static_cast<int64_t>(sizeof(Vector) / sizeof(float));
 
 __attribute__((target("avx2,fma"))) int64_t run_avx2() {

@@ -1,11 +1,9 @@
-// Every strategy x kernel x ugly shape is executed on real ranks and judged by the criterion; the plan's bytes and memory
-// are those seen at the transport and by the allocator.
-#include "tests/conformance/harness.h"
-
+// Every strategy x kernel x ugly shape is executed on real ranks and judged by the criterion; the plan's bytes and
+// memory are those seen at the transport and by the allocator.
 #include "lib/cost.h"
 #include "lib/kernel.h"
-
 #include "tests/catch.h"
+#include "tests/conformance/harness.h"
 
 namespace ringfold {
 namespace {

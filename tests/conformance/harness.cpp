@@ -31,7 +31,9 @@ void fill(const BoundBlock& bound, const InputSource& inputs) {
   const Block& block = *bound.block;
   const int64_t dim = inputs.problem().heads.dim;
   for (int plane = 0; plane < planes_of(block.kind); ++plane) {
-    const InputTensor which = block.kind == BlockKind::q ? InputTensor::q : plane == 0 ? InputTensor::k : InputTensor::v;
+    const InputTensor which = block.kind == BlockKind::q ? InputTensor::q
+                              : plane == 0               ? InputTensor::k
+                                                         : InputTensor::v;
     const Tensor tensor = plane_tensor(block, bound.data, plane, dim);
     write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
   }

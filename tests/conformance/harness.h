@@ -32,11 +32,11 @@ using WrapTransport = std::function<std::unique_ptr<Transport>(RankContext&)>;
 
 /// What running a schedule gave.
 struct Outcome {
-  std::vector<float> out;  ///< [query token][query head][dim] by global token
-  std::vector<float> lse;  ///< [query token][query head]
-  std::vector<int64_t> sent_bytes;   ///< per rank, as recorded at the transport
-  std::vector<int64_t> peak_bytes;   ///< per rank, as seen by the allocator
-  std::string failure;               ///< of the numeric criterion; empty if it passes
+  std::vector<float> out;           ///< [query token][query head][dim] by global token
+  std::vector<float> lse;           ///< [query token][query head]
+  std::vector<int64_t> sent_bytes;  ///< per rank, as recorded at the transport
+  std::vector<int64_t> peak_bytes;  ///< per rank, as seen by the allocator
+  std::string failure;              ///< of the numeric criterion; empty if it passes
   bool operator==(const Outcome&) const = default;
 };
 

@@ -1,10 +1,8 @@
-#include "tests/conformance/harness.h"
-
 #include "lib/cost.h"
 #include "lib/placement.h"
 #include "lib/strategy.h"
-
 #include "tests/catch.h"
+#include "tests/conformance/harness.h"
 
 #include <numeric>
 

@@ -1,9 +1,7 @@
 // Same case, same bits: run to run, and under any delay or order of messages.
-#include "tests/conformance/harness.h"
-
 #include "lib/delaying_transport.h"
-
 #include "tests/catch.h"
+#include "tests/conformance/harness.h"
 
 namespace ringfold {
 namespace {

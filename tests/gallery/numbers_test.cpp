@@ -69,8 +69,7 @@ std::string verdict_on(LseKind kind) {
     const Partial b = attend(problem, query, k, v, 32, 64, kind);
     const double both = std::max(a.lse, b.lse) + std::log1p(std::exp(-std::abs(a.lse - b.lse)));
     for (size_t c = 0; c < 32; ++c) {
-      out[row * 32 + c] =
-          static_cast<float>(a.out[c] * std::exp(a.lse - both) + b.out[c] * std::exp(b.lse - both));
+      out[row * 32 + c] = static_cast<float>(a.out[c] * std::exp(a.lse - both) + b.out[c] * std::exp(b.lse - both));
     }
     lse[row] = static_cast<float>(both);
   }

@@ -131,8 +131,7 @@ std::vector<Exhibit> placement_exhibits() {
        "rank 0: block 3 (kv 0:[6,8) x heads [0,1)) holds tokens 0:[6,8), but the keys of sequence 0 are [0,5)"},
       {"Seven tokens treated as six", "seen more than once, no single report", rounded_length, Proof::coverage,
        "out of queries 0:[6,7) x heads [0,2) ends on no rank"},
-      {"Seven kv heads on four ranks", "seen more than once, no single report", few_kv_heads,
-       Proof::data_flow,
+      {"Seven kv heads on four ranks", "seen more than once, no single report", few_kv_heads, Proof::data_flow,
        "rank 0, operation 0 (attend): query heads [0,7) read kv heads [0,2), but of block 1 (kv 0:[0,4) x heads "
        "[0,1)) it is given heads [0,1)"},
   };

@@ -112,8 +112,8 @@ double ratio(const Row& row, const float* o, float lse) {
   std::vector<double> difference;
   for (size_t c = 0; c < row.o.size(); ++c) difference.push_back(static_cast<double>(o[c]) - row.o[c]);
   if (empty && norm(difference) == 0.0 && static_cast<double>(lse) == row.lse) return 0.0;
-  const double worst = std::max(std::abs(static_cast<double>(lse) - row.lse) / row.lse_bound,
-                                norm(difference) / row.o_bound);
+  const double worst =
+      std::max(std::abs(static_cast<double>(lse) - row.lse) / row.lse_bound, norm(difference) / row.o_bound);
   // A NaN compares as no error at all.
   return empty || std::isnan(worst) ? std::numeric_limits<double>::infinity() : worst;
 }

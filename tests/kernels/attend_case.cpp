@@ -38,8 +38,9 @@ HeadRange kv_heads(const AttendCase& input) {
 
 std::vector<float> input_row(const AttendCase& input, Role role, int64_t sequence, int64_t position, int64_t head) {
   std::vector<float> values;
-  uint64_t state = mix(static_cast<uint64_t>(role) ^ mix(static_cast<uint64_t>(sequence) ^
-                                  mix(static_cast<uint64_t>(position) ^ mix(static_cast<uint64_t>(head)))));
+  uint64_t state =
+      mix(static_cast<uint64_t>(role) ^ mix(static_cast<uint64_t>(sequence) ^
+                                            mix(static_cast<uint64_t>(position) ^ mix(static_cast<uint64_t>(head)))));
   const float factor = role == Role::query ? input.sharpness : 1.0f;
   for (int64_t c = 0; c < input.heads.dim; ++c) {
     state = mix(state);
@@ -67,8 +68,12 @@ Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_
   elements_ = 2 * kGuard + width * rows_ * std::max<int64_t>(heads.size(), 1);
   memory_.resize(static_cast<size_t>(elements_));
   const bool heads_outer = layout == Layout::heads_outer;
-  tensor_ = {reinterpret_cast<std::byte*>(memory_.data()) + kGuard * bytes_of(dtype), dtype,
-             heads_outer ? width : width * heads.size(), heads_outer ? width * rows_ : width, heads, {}};
+  tensor_ = {reinterpret_cast<std::byte*>(memory_.data()) + kGuard * bytes_of(dtype),
+             dtype,
+             heads_outer ? width : width * heads.size(),
+             heads_outer ? width * rows_ : width,
+             heads,
+             {}};
   int64_t row = 0;
   for (const TokenRange& range : tokens.ranges()) {
     tensor_.segments.push_back({range.sequence, range.begin, range.end, row});
@@ -120,15 +125,15 @@ AttendResult attend(Kernel& kernel, const AttendCase& input, Plan plan) {
   planes.reserve(2 * input.kv.size());
   Plane o(DType::fp32, input.queries, input.query_heads, dim, input.padding, Layout::heads_outer, input.poison);
   Plane lse(DType::fp32, input.queries, input.query_heads, 1, 0, Layout::heads_outer, input.poison);
-  AttendTask task{q.tensor(), {}, {o.tensor(), lse.tensor()}, false, input.mask, dim, input.heads.group(),
-                  input.scale()};
+  AttendTask task{q.tensor(), {},  {o.tensor(), lse.tensor()}, false,
+                  input.mask, dim, input.heads.group(),        input.scale()};
   const auto queue = kernel.device().make_queue();
   for (const TokenSet& piece : input.kv) {
-    const Plane& k = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
-                                          input.poison);
+    const Plane& k =
+        planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout, input.poison);
     fill(input, Role::key, piece, planes.back());
-    const Plane& v = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
-                                          input.poison);
+    const Plane& v =
+        planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout, input.poison);
     fill(input, Role::value, piece, planes.back());
     if (plan == Plan::folded) task.kv.clear();
     task.kv.push_back({k.tensor(), v.tensor()});

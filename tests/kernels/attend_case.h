@@ -37,9 +37,9 @@ struct AttendCase {
   DType dtype = DType::fp32;
   TokenSet queries;
   HeadRange query_heads;
-  std::vector<TokenSet> kv;     ///< pieces
-  float sharpness = 1.0f;       ///< typical size of a logit
-  int64_t padding = 0;          ///< free elements behind each row
+  std::vector<TokenSet> kv;  ///< pieces
+  float sharpness = 1.0f;    ///< typical size of a logit
+  int64_t padding = 0;       ///< free elements behind each row
   Layout layout = Layout::heads_outer;
   float poison = std::numeric_limits<float>::quiet_NaN();  ///< what stands where nobody may look
   double scale() const;

@@ -75,7 +75,9 @@ TEST_CASE("merging is exact at the edges") {
       CHECK(merged.lse == static_cast<float>(static_cast<double>(lse) + std::log(2.0)));
     }
   }
-  SECTION("the base is e") { CHECK(merge_pair({0.0f, 0.0f}, {1.0f, 1.0f}).o == Catch::Approx(1 / (1 + std::exp(-1.0)))); }
+  SECTION("the base is e") {
+    CHECK(merge_pair({0.0f, 0.0f}, {1.0f, 1.0f}).o == Catch::Approx(1 / (1 + std::exp(-1.0))));
+  }
   SECTION("a NaN is kept") {
     CHECK(std::isnan(merge_pair({1.0f, kNan}, {2.0f, 0.0f}).lse));
     CHECK(std::isnan(merge_pair({1.0f, 0.0f}, {2.0f, kNan}).lse));

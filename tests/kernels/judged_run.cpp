@@ -71,8 +71,14 @@ JudgedRun run_kernel(Kernel& kernel, const InputSource& inputs, int64_t shards, 
                         planes.filled(inputs, InputTensor::v, keys, kv_heads)};
     const bool fold = folding == Folding::in_kernel && shard > 0;
     if (folding == Folding::merged) parts.push_back(planes.state(tokens, heads, dim));
-    kernel.attend(*queue, {q, {piece}, folding == Folding::merged ? parts.back() : state, fold, problem.mask, dim,
-                           problem.heads.group(), problem.softmax_scale()});
+    kernel.attend(*queue, {q,
+                           {piece},
+                           folding == Folding::merged ? parts.back() : state,
+                           fold,
+                           problem.mask,
+                           dim,
+                           problem.heads.group(),
+                           problem.softmax_scale()});
   }
   if (folding == Folding::merged) kernel.merge(*queue, {parts, state, dim});
   run.out.resize(static_cast<size_t>(tokens.size() * heads.size() * dim * bytes_of(problem.dtype)));
@@ -83,8 +89,8 @@ JudgedRun run_kernel(Kernel& kernel, const InputSource& inputs, int64_t shards, 
   lse.data = reinterpret_cast<std::byte*>(run.lse.data());
   kernel.finish(*queue, {state, out, lse, dim});
   queue->synchronize();
-  run.rows = {tokens, heads, problem.dtype, run.out.data(), out.head_stride, out.row_stride,
-              run.lse.data(), lse.head_stride, lse.row_stride};
+  run.rows = {tokens,         heads,          problem.dtype,   run.out.data(), out.head_stride,
+              out.row_stride, run.lse.data(), lse.head_stride, lse.row_stride};
   return run;
 }
 

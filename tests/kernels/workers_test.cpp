@@ -30,8 +30,8 @@ TEST_CASE("the first error of a round reaches the caller, and the next round is 
   for (const int failing : {0, 2}) {
     Workers workers(3);
     CHECK_THROWS_AS(workers.run([&](int worker) {
-                      if (worker == failing) throw std::runtime_error("no");
-                    }),
+      if (worker == failing) throw std::runtime_error("no");
+    }),
                     std::runtime_error);
     std::atomic<int> calls = 0;
     workers.run([&](int) { ++calls; });

@@ -1,5 +1,5 @@
-// Random plans: none that is right is refused, none that is broken is proved; two models that share no code with the checker
-// judge as well: one that counts keys row by row, and one that tries all interleavings.
+// Random plans: none that is right is refused, none that is broken is proved; two models that share no code with the
+// checker judge as well: one that counts keys row by row, and one that tries all interleavings.
 #include "lib/check.h"
 #include "lib/passes.h"
 #include "tests/catch.h"
@@ -115,22 +115,50 @@ void corrupt(Schedule& schedule, Dice& dice) {
   auto* exchange = operation == nullptr ? nullptr : std::get_if<Exchange>(operation);
   auto* attend = operation == nullptr ? nullptr : std::get_if<Attend>(operation);
   switch (dice.below(16)) {
-    case 0: if (block) block->heads.begin = value; break;
-    case 1: if (block) block->heads.end = value; break;
-    case 2: if (block) block->kind = static_cast<BlockKind>(id); break;
-    case 3: if (block) block->dtype = static_cast<DType>(id); break;
-    case 4: if (block) block->tokens = TokenSet::range(value % 100, 0, 3); break;
-    case 5: if (block) block->tokens = TokenSet::range(0, -(int64_t{1} << 40), 5); break;
-    case 6: if (exchange && !exchange->sends.empty()) exchange->sends[0].peer = id; break;
-    case 7: if (exchange && !exchange->receives.empty()) exchange->receives[0].block = id; break;
-    case 8: if (attend) attend->state_in = id; break;
-    case 9: if (attend) attend->state = id; break;
-    case 10: if (attend) attend->q.heads.begin = value; break;
-    case 11: if (attend && !attend->kv.empty()) attend->kv[0].block = id; break;
-    case 12: if (attend) attend->mask = {static_cast<MaskKind>(id), value}; break;
+    case 0:
+      if (block) block->heads.begin = value;
+      break;
+    case 1:
+      if (block) block->heads.end = value;
+      break;
+    case 2:
+      if (block) block->kind = static_cast<BlockKind>(id);
+      break;
+    case 3:
+      if (block) block->dtype = static_cast<DType>(id);
+      break;
+    case 4:
+      if (block) block->tokens = TokenSet::range(value % 100, 0, 3);
+      break;
+    case 5:
+      if (block) block->tokens = TokenSet::range(0, -(int64_t{1} << 40), 5);
+      break;
+    case 6:
+      if (exchange && !exchange->sends.empty()) exchange->sends[0].peer = id;
+      break;
+    case 7:
+      if (exchange && !exchange->receives.empty()) exchange->receives[0].block = id;
+      break;
+    case 8:
+      if (attend) attend->state_in = id;
+      break;
+    case 9:
+      if (attend) attend->state = id;
+      break;
+    case 10:
+      if (attend) attend->q.heads.begin = value;
+      break;
+    case 11:
+      if (attend && !attend->kv.empty()) attend->kv[0].block = id;
+      break;
+    case 12:
+      if (attend) attend->mask = {static_cast<MaskKind>(id), value};
+      break;
     case 13: program.inputs.push_back(id); break;
     case 14: program.outputs.push_back(id); break;
-    case 15: if (!program.offsets.empty()) dice.pick(program.offsets) = value; break;
+    case 15:
+      if (!program.offsets.empty()) dice.pick(program.offsets) = value;
+      break;
   }
   if (dice.one_in(10)) schedule.cluster = {id, static_cast<int>(value)};
   if (dice.one_in(20)) schedule.problem.heads.kv = value;

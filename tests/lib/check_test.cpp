@@ -59,17 +59,19 @@ TEST_CASE("plans by hand are proved, with buffers and without") {
 TEST_CASE("a shard attended twice, and so another one never") {
   Schedule schedule = ring_plan(small_problem(12), 3);
   operation<Attend>(schedule, 2, 2).kv = operation<Attend>(schedule, 2, 0).kv;
-  expect(schedule, Proof::coverage,
-         "rank 2, operation 2 (attend): keys 0:[8,12) x heads [0,2) attended twice for queries 0:[8,12), the second time "
-         "from block 1 (kv 0:[8,12) x heads [0,1))");
+  expect(
+      schedule, Proof::coverage,
+      "rank 2, operation 2 (attend): keys 0:[8,12) x heads [0,2) attended twice for queries 0:[8,12), the second time "
+      "from block 1 (kv 0:[8,12) x heads [0,1))");
 }
 
 TEST_CASE("a shard never attended") {
   Schedule schedule = ring_plan(small_problem(12), 3);
   operation<Attend>(schedule, 2, 4).kv.clear();
-  expect(schedule, Proof::coverage,
-         "rank 2, operation 5 (finish): queries 0:[8,12) x heads [0,2) have not attended keys 0:[0,4), in block 6 (state "
-         "0:[8,12) x heads [0,2))");
+  expect(
+      schedule, Proof::coverage,
+      "rank 2, operation 5 (finish): queries 0:[8,12) x heads [0,2) have not attended keys 0:[0,4), in block 6 (state "
+      "0:[8,12) x heads [0,2))");
 }
 
 TEST_CASE("a mask that lets through too much or too little") {
@@ -88,31 +90,35 @@ TEST_CASE("a merge that counts a state twice") {
   Schedule schedule = partial_plan(small_problem(6), 3);
   auto& merge = operation<Merge>(schedule, 0, 3);
   merge.parts.push_back(merge.parts.front());
-  expect(schedule, Proof::coverage,
-         "rank 0, operation 3 (merge): keys 0:[2,4) x heads [0,2) merged twice for queries 0:[0,6), the second time from "
-         "block 2 (state 0:[0,6) x heads [0,2))");
+  expect(
+      schedule, Proof::coverage,
+      "rank 0, operation 3 (merge): keys 0:[2,4) x heads [0,2) merged twice for queries 0:[0,6), the second time from "
+      "block 2 (state 0:[0,6) x heads [0,2))");
 }
 
 TEST_CASE("a send without a receive, and the other way round") {
   Schedule dropped = ring_plan(small_problem(12), 3);
   operation<Exchange>(dropped, 0, 1).sends.clear();
-  expect(dropped, Proof::matching,
-         "rank 1, operation 1 (exchange): receives block 3 (kv 0:[0,4) x heads [0,1)) from rank 0 with tag 1, which sends "
-         "no such thing");
+  expect(
+      dropped, Proof::matching,
+      "rank 1, operation 1 (exchange): receives block 3 (kv 0:[0,4) x heads [0,1)) from rank 0 with tag 1, which sends "
+      "no such thing");
   Schedule doubled = ring_plan(small_problem(12), 3);
   auto& sends = operation<Exchange>(doubled, 0, 1).sends;
   sends.push_back(sends.front());
-  expect(doubled, Proof::matching,
-         "rank 0, operation 1 (exchange): sends block 1 (kv 0:[0,4) x heads [0,1)) to rank 1 with tag 1, which was sent "
-         "there before with this tag");
+  expect(
+      doubled, Proof::matching,
+      "rank 0, operation 1 (exchange): sends block 1 (kv 0:[0,4) x heads [0,1)) to rank 1 with tag 1, which was sent "
+      "there before with this tag");
 }
 
 TEST_CASE("a wrong block sent") {
   Schedule schedule = ring_plan(small_problem(12), 3);
   operation<Exchange>(schedule, 0, 3).sends[0].view = operation<Exchange>(schedule, 0, 1).sends[0].view;
-  expect(schedule, Proof::matching,
-         "rank 1, operation 3 (exchange): expects block 5 (kv 0:[8,12) x heads [0,1)), 128 bytes, but rank 0, operation 3 "
-         "sends kv 0:[0,4) x heads [0,1), 128 bytes");
+  expect(
+      schedule, Proof::matching,
+      "rank 1, operation 3 (exchange): expects block 5 (kv 0:[8,12) x heads [0,1)), 128 bytes, but rank 0, operation 3 "
+      "sends kv 0:[0,4) x heads [0,1), 128 bytes");
 }
 
 TEST_CASE("O and inputs lie where a named placement has them") {
@@ -138,7 +144,8 @@ TEST_CASE("exchanges in another order on one rank wait for each other") {
   }
   expect(schedule, Proof::deadlock,
          "rank 0, operation 1 (exchange): waits in a cycle of 2 ranks, 2 never end: sends to rank 1, which receives "
-         "at operation 2 but is held at operation 1; rank 1, operation 1 sends to rank 0, which receives at operation 2 but "
+         "at operation 2 but is held at operation 1; rank 1, operation 1 sends to rank 0, which receives at operation "
+         "2 but "
          "is held at operation 1");
 }
 
@@ -147,7 +154,8 @@ TEST_CASE("two live blocks in one place") {
   Program& program = schedule.ranks[1];
   program.offsets[5] = program.offsets[3];
   expect(schedule, Proof::memory,
-         "rank 1, operation 3 (exchange): block 5 (kv 0:[8,12) x heads [0,1)) takes bytes [448,576) of block 3 (kv 0:[0,4) "
+         "rank 1, operation 3 (exchange): block 5 (kv 0:[8,12) x heads [0,1)) takes bytes [448,576) of block 3 (kv "
+         "0:[0,4) "
          "x heads [0,1)), which is needed until operation 3");
 }
 

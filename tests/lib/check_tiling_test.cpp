@@ -7,7 +7,9 @@ namespace {
 
 const TokenSet kArea({{0, 2, 8}, {3, 0, 4}});
 
-Tile tile(std::vector<TokenRange> ranges, HeadRange heads, int rank) { return {TokenSet(std::move(ranges)), heads, rank, 0}; }
+Tile tile(std::vector<TokenRange> ranges, HeadRange heads, int rank) {
+  return {TokenSet(std::move(ranges)), heads, rank, 0};
+}
 
 TEST_CASE("tiles that cover an area once have no fault") {
   CHECK_FALSE(tiling_fault({tile({{0, 2, 8}, {3, 0, 4}}, {0, 4}, 0)}, kArea, {0, 4}).has_value());
@@ -19,8 +21,8 @@ TEST_CASE("tiles that cover an area once have no fault") {
 }
 
 TEST_CASE("what nobody holds is named") {
-  const auto fault = tiling_fault({tile({{0, 2, 8}, {3, 0, 4}}, {0, 2}, 0), tile({{0, 2, 8}, {3, 3, 4}}, {2, 4}, 1)},
-                                  kArea, {0, 4});
+  const auto fault =
+      tiling_fault({tile({{0, 2, 8}, {3, 0, 4}}, {0, 2}, 0), tile({{0, 2, 8}, {3, 3, 4}}, {2, 4}, 1)}, kArea, {0, 4});
   REQUIRE(fault.has_value());
   CHECK(fault->first == nullptr);
   CHECK(fault->tokens == TokenRange{3, 0, 3});

@@ -1,6 +1,5 @@
-#include "tests/lib/defects_find.h"
-
 #include "lib/lifetimes.h"
+#include "tests/lib/defects_find.h"
 
 #include <algorithm>
 #include <utility>
@@ -107,7 +106,9 @@ Result read_too_early(Schedule schedule, Dice& dice) {
     bool needs = false;
     visit_operands(
         program, program.operations[i],
-        [&](const View& view) { needs = needs || lifetimes.made[static_cast<size_t>(view.block)] == static_cast<int32_t>(i) - 1; },
+        [&](const View& view) {
+          needs = needs || lifetimes.made[static_cast<size_t>(view.block)] == static_cast<int32_t>(i) - 1;
+        },
         [](BlockId) {});
     if (!needs) continue;
     std::swap(program.operations[i - 1], program.operations[i]);
@@ -139,7 +140,8 @@ Result buffer_reused(Schedule schedule, Dice& dice) {
   for (size_t late = 0; late < program.blocks.size(); ++late) {
     for (size_t early = 0; early < program.blocks.size(); ++early) {
       const int64_t dim = schedule.problem.heads.dim;
-      const bool alive = lifetimes.made[early] < lifetimes.made[late] && lifetimes.made[late] < lifetimes.last_use[early];
+      const bool alive =
+          lifetimes.made[early] < lifetimes.made[late] && lifetimes.made[late] < lifetimes.last_use[early];
       const bool any = bytes_of(program.blocks[early], dim) > 0 && bytes_of(program.blocks[late], dim) > 0;
       if (alive && any && program.offsets[early] + bytes_of(program.blocks[late], dim) <= program.arena_bytes) {
         all.emplace_back(late, early);

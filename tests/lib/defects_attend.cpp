@@ -15,21 +15,24 @@ int64_t pairs(const Schedule& schedule, const Attend& attend) {
 }
 
 Result merge_part_missing(Schedule schedule, Dice& dice) {
-  const auto found = find<Merge>(schedule, dice, [](const Program&, const Merge& merge) { return merge.parts.size() > 1; });
+  const auto found =
+      find<Merge>(schedule, dice, [](const Program&, const Merge& merge) { return merge.parts.size() > 1; });
   if (found.program == nullptr) return std::nullopt;
   erase_at(found.operation->parts, 0);
   return schedule;
 }
 
 Result merge_part_doubled(Schedule schedule, Dice& dice) {
-  const auto found = find<Merge>(schedule, dice, [](const Program&, const Merge& merge) { return !merge.parts.empty(); });
+  const auto found =
+      find<Merge>(schedule, dice, [](const Program&, const Merge& merge) { return !merge.parts.empty(); });
   if (found.program == nullptr) return std::nullopt;
   found.operation->parts.push_back(View(dice.pick(found.operation->parts)));
   return schedule;
 }
 
 Result attend_doubled(Schedule schedule, Dice& dice) {
-  const auto found = find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
+  const auto found =
+      find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
   if (found.program == nullptr) return std::nullopt;
   found.operation->kv.push_back(View(found.operation->kv.front()));
   if (pairs(schedule, found.operation->q.tokens, found.operation->kv.front().tokens) == 0) return std::nullopt;
@@ -37,7 +40,8 @@ Result attend_doubled(Schedule schedule, Dice& dice) {
 }
 
 Result attend_dropped(Schedule schedule, Dice& dice) {
-  const auto found = find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
+  const auto found =
+      find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
   if (found.program == nullptr) return std::nullopt;
   found.operation->kv.clear();
   return schedule;
@@ -45,7 +49,8 @@ Result attend_dropped(Schedule schedule, Dice& dice) {
 
 /// Shard boundary off by one: the attend leaves out its block's last key.
 Result key_lost(Schedule schedule, Dice& dice) {
-  const auto found = find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
+  const auto found =
+      find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
   if (found.program == nullptr) return std::nullopt;
   TokenSet& keys = found.operation->kv.front().tokens;
   const TokenRange last = keys.ranges().back();
@@ -56,7 +61,8 @@ Result key_lost(Schedule schedule, Dice& dice) {
 }
 
 Result query_lost(Schedule schedule, Dice& dice) {
-  const auto found = find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
+  const auto found =
+      find<Attend>(schedule, dice, [&](const Program&, const Attend& it) { return pairs(schedule, it) > 0; });
   if (found.program == nullptr) return std::nullopt;
   TokenSet& queries = found.operation->q.tokens;
   const TokenRange first = queries.ranges().front();
@@ -81,7 +87,8 @@ Result mask_full(Schedule schedule, Dice& dice) {
 Result mask_narrow(Schedule schedule, Dice& dice) {
   const Mask narrow{MaskKind::window, 1};
   const auto found = find<Attend>(schedule, dice, [&](const Program&, const Attend& it) {
-    return visible_pairs(narrow, it.q.tokens, it.kv.front().tokens) < pairs(schedule, it.q.tokens, it.kv.front().tokens);
+    return visible_pairs(narrow, it.q.tokens, it.kv.front().tokens) <
+           pairs(schedule, it.q.tokens, it.kv.front().tokens);
   });
   if (found.program == nullptr) return std::nullopt;
   found.operation->mask = narrow;
@@ -90,7 +97,8 @@ Result mask_narrow(Schedule schedule, Dice& dice) {
 
 /// A fold begins anew and so forgets what was there.
 Result fold_lost(Schedule schedule, Dice& dice) {
-  const auto found = find<Attend>(schedule, dice, [](const Program&, const Attend& it) { return it.state_in != kNoBlock; });
+  const auto found =
+      find<Attend>(schedule, dice, [](const Program&, const Attend& it) { return it.state_in != kNoBlock; });
   if (found.program == nullptr) return std::nullopt;
   const BlockId before = found.operation->state_in;
   for (const Operation& operation : found.program->operations) {

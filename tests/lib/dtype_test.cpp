@@ -18,8 +18,7 @@ double value_of(uint16_t bits, int exponent_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const int exponent = (bits >> fraction_bits) & ((1 << exponent_bits) - 1);
   const double fraction = std::ldexp(bits & ((1 << fraction_bits) - 1), -fraction_bits);
-  const double magnitude =
-      exponent == 0 ? std::ldexp(fraction, 1 - bias) : std::ldexp(1 + fraction, exponent - bias);
+  const double magnitude = exponent == 0 ? std::ldexp(fraction, 1 - bias) : std::ldexp(1 + fraction, exponent - bias);
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 

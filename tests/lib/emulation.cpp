@@ -31,7 +31,10 @@ struct State {
 class Emulator {
  public:
   Emulator(const InputSource& inputs, const Emulation& how)
-      : inputs_(inputs), problem_(inputs.problem()), how_(how), dim_(problem_.heads.dim),
+      : inputs_(inputs),
+        problem_(inputs.problem()),
+        how_(how),
+        dim_(problem_.heads.dim),
         zeros_(static_cast<size_t>(dim_)) {
     for (size_t s = 0; s < problem_.sequences.size(); ++s) {
       for (int64_t head = 0; head < problem_.heads.kv; ++head) heads_.push_back(load(static_cast<int64_t>(s), head));
@@ -225,8 +228,7 @@ EmulatedResult emulate(const InputSource& inputs, const TokenSet& tokens, const 
   EmulatedResult result;
   result.out.resize(static_cast<size_t>(tokens.size() * problem.heads.query * dim * bytes_of(dtype)));
   result.lse.resize(static_cast<size_t>(tokens.size() * problem.heads.query));
-  result.rows = {tokens, {0, problem.heads.query}, dtype, nullptr, tokens.size() * dim, dim,
-                 nullptr, tokens.size(), 1};
+  result.rows = {tokens, {0, problem.heads.query}, dtype, nullptr, tokens.size() * dim, dim, nullptr, tokens.size(), 1};
   int64_t index = 0;
   std::vector<float> before(static_cast<size_t>(dim));
   for (int64_t head = 0; head < problem.heads.query; ++head) {

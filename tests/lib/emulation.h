@@ -23,23 +23,23 @@ enum class Fault {
   blocks_swapped,     ///< K of two blocks with each other's V
   block_lost,
   block_doubled,
-  block_stale,        ///< a buffer still holds the block before
-  prefix_repeated,    ///< every block brings the cached tokens again
-  shard_gap,          ///< a shard begins one token late
-  shard_overlap,      ///< a shard begins one token early
-  sequence_leaks,     ///< the other sequence's keys are seen as well
+  block_stale,      ///< a buffer still holds the block before
+  prefix_repeated,  ///< every block brings the cached tokens again
+  shard_gap,        ///< a shard begins one token late
+  shard_overlap,    ///< a shard begins one token early
+  sequence_leaks,   ///< the other sequence's keys are seen as well
   kv_head_wrong,
-  query_head_wrong,   ///< the result of a neighbouring query head
-  rows_shifted,       ///< the result of the row before
-  scale_off,          ///< the softmax scale by 1 %
-  rescale_missed,     ///< O is not rescaled when the running maximum rises
-  tail_is_zero,       ///< a key of zeros beyond the end is seen
-  tail_is_stale,      ///< keys of the tile before fill up the last tile
-  channels_stale,     ///< the last quarter of O is not written
+  query_head_wrong,  ///< the result of a neighbouring query head
+  rows_shifted,      ///< the result of the row before
+  scale_off,         ///< the softmax scale by 1 %
+  rescale_missed,    ///< O is not rescaled when the running maximum rises
+  tail_is_zero,      ///< a key of zeros beyond the end is seen
+  tail_is_stale,     ///< keys of the tile before fill up the last tile
+  channels_stale,    ///< the last quarter of O is not written
   output_is_zero,
-  narrow_weights,     ///< normalised weights rounded to 16 bits
-  narrow_tiles,       ///< O rounded to 16 bits after every tile
-  narrow_merges,      ///< O rounded to 16 bits after every merge
+  narrow_weights,  ///< normalised weights rounded to 16 bits
+  narrow_tiles,    ///< O rounded to 16 bits after every tile
+  narrow_merges,   ///< O rounded to 16 bits after every merge
 };
 std::string_view to_string(Fault fault);
 /// All but none.
@@ -48,7 +48,7 @@ std::vector<Fault> all_faults();
 struct Emulation {
   int64_t blocks = 1;  ///< P: each sequence's keys are cut into as many shards, attended apart and merged in order
   Fault fault = Fault::none;
-  int64_t tile = 64;  ///< keys between two looks at the running maximum
+  int64_t tile = 64;    ///< keys between two looks at the running maximum
   bool device = false;  ///< 16-bit inputs: weights are rounded to 16 bits before they meet V, as GPUs do
   bool wide = false;    ///< O is left in fp32 (a state) instead of being rounded to the problem's dtype
 };

@@ -55,7 +55,8 @@ class Explorer {
 
   Exploration run(size_t most_states) {
     const size_t ranks = model_.exchanges.size();
-    State first{std::vector<int>(ranks, 0), std::vector<bool>(ranks, false), std::vector<bool>(model_.ends.size(), false)};
+    State first{std::vector<int>(ranks, 0), std::vector<bool>(ranks, false),
+                std::vector<bool>(model_.ends.size(), false)};
     std::vector<State> open = {first};
     std::set<State> seen = {first};
     bool some_end = false;

@@ -7,10 +7,10 @@
 
 namespace ringfold {
 
-/// Tries every interleaving of posting exchanges and of transfers that meet, state by state, sharing no code with check().
-/// Can every program end, whatever happens first? Nothing where there are more than `most_states` states, or where
-/// interleavings disagree about it (they never should: `disagreed` is set).
-/// Requires that sends and receives pair one to one.
+/// Tries every interleaving of posting exchanges and of transfers that meet, state by state, sharing no code with
+/// check(). Can every program end, whatever happens first? Nothing where there are more than `most_states` states, or
+/// where interleavings disagree about it (they never should: `disagreed` is set). Requires that sends and receives pair
+/// one to one.
 struct Exploration {
   bool complete = false;   ///< all states seen
   bool ends = false;       ///< in every final state all exchanges have ended

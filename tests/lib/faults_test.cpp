@@ -1,5 +1,4 @@
 #include "lib/judge.h"
-
 #include "tests/catch.h"
 #include "tests/lib/emulation.h"
 

@@ -6,7 +6,8 @@
 
 namespace ringfold {
 
-/// Writes a program operation by operation, right or wrong: unlike ProgramBuilder it leaves nothing out and checks nothing.
+/// Writes a program operation by operation, right or wrong: unlike ProgramBuilder it leaves nothing out and checks
+/// nothing.
 class ProgramMaker {
  public:
   explicit ProgramMaker(const Problem& problem) : problem_(problem) {}

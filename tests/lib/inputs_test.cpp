@@ -41,18 +41,12 @@ TEST_CASE("inputs are the same bits on every machine") {
     uint64_t hash;
   };
   const Golden goldens[] = {
-      {InputKind::gauss, DType::fp32, 0xe8130366c64de5f},
-      {InputKind::gauss, DType::bf16, 0x48ab96fe2472d127},
-      {InputKind::gauss, DType::fp16, 0xd9e6e775160771e8},
-      {InputKind::peaked, DType::fp32, 0xec7da61d2b04941d},
-      {InputKind::peaked, DType::bf16, 0xafc06cfd435ce6b0},
-      {InputKind::peaked, DType::fp16, 0x5e6997539a16bb26},
-      {InputKind::count, DType::fp32, 0xf6b115ad01fda281},
-      {InputKind::count, DType::bf16, 0x24a20021b14931f8},
-      {InputKind::count, DType::fp16, 0x63b8013a58c4d2d9},
-      {InputKind::needle, DType::fp32, 0xd8c17d7690ae691c},
-      {InputKind::needle, DType::bf16, 0x9dc1f7cd5f5d182e},
-      {InputKind::needle, DType::fp16, 0x91bacdadd589798},
+      {InputKind::gauss, DType::fp32, 0xe8130366c64de5f},   {InputKind::gauss, DType::bf16, 0x48ab96fe2472d127},
+      {InputKind::gauss, DType::fp16, 0xd9e6e775160771e8},  {InputKind::peaked, DType::fp32, 0xec7da61d2b04941d},
+      {InputKind::peaked, DType::bf16, 0xafc06cfd435ce6b0}, {InputKind::peaked, DType::fp16, 0x5e6997539a16bb26},
+      {InputKind::count, DType::fp32, 0xf6b115ad01fda281},  {InputKind::count, DType::bf16, 0x24a20021b14931f8},
+      {InputKind::count, DType::fp16, 0x63b8013a58c4d2d9},  {InputKind::needle, DType::fp32, 0xd8c17d7690ae691c},
+      {InputKind::needle, DType::bf16, 0x9dc1f7cd5f5d182e}, {InputKind::needle, DType::fp16, 0x91bacdadd589798},
       {InputKind::cancel, DType::fp32, 0x568c04519ecb1635},
   };
   for (const Golden& golden : goldens) {
@@ -124,8 +118,7 @@ TEST_CASE("stored inputs are found by position, rounded to the dtype, and refuse
   CHECK(row[0] == 108);
   inputs.read(InputTensor::v, {2, 0, 1}, 0, row);
   CHECK(row[0] == 1.0f);
-  CHECK_THROWS_WITH(StoredInputs(problem, q, v, std::vector<float>(3)),
-                    "input v: 3 elements, but the problem has 12");
+  CHECK_THROWS_WITH(StoredInputs(problem, q, v, std::vector<float>(3)), "input v: 3 elements, but the problem has 12");
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ TEST_CASE("O and its LSE are judged where they lie, on one rank or on two") {
   CHECK(fixture.judge.failure_of(figures) == "");
   CHECK(fixture.judge.rows_checked(figures) == 110);
   fixture.result.lse[3] += 1.0f;
-  CHECK(fixture.judge.failure_of(fixture.judge.judge(only_lse, {3, 0}, 1)).rfind("lse of sequence 0, position 3", 0) == 0);
+  CHECK(fixture.judge.failure_of(fixture.judge.judge(only_lse, {3, 0}, 1)).rfind("lse of sequence 0, position 3", 0) ==
+        0);
 }
 
 TEST_CASE("a row without visible keys must be exactly 0 and -inf") {

@@ -67,7 +67,8 @@ TEST_CASE("attends on one state are joined, but not over an exchange") {
   };
   CHECK(outline(parts(false)) == "e2 a4 f6");
   CHECK(std::get<Attend>(parts(false).operations[1]).kv.size() == 3);
-  // The first attend would have to wait for the second exchange; the second one has waited for it, so takes the third in.
+  // The first attend would have to wait for the second exchange; the second one has waited for it, so takes the third
+  // in.
   CHECK(outline(parts(true)) == "e2 e3 a4 a5 f7");
 }
 

@@ -163,7 +163,10 @@ class Counter {
 class MemoryRun {
  public:
   MemoryRun(const Program& program, int64_t dim, Dice& dice)
-      : program_(program), dim_(dim), dice_(dice), needs_(other_queue_dependencies(program, dim)),
+      : program_(program),
+        dim_(dim),
+        dice_(dice),
+        needs_(other_queue_dependencies(program, dim)),
         owner_(static_cast<size_t>(program.arena_bytes), kNoBlock) {
     for (size_t i = 0; i < program.operations.size(); ++i) {
       queues_[std::holds_alternative<Exchange>(program.operations[i]) ? 1 : 0].push_back(i);
@@ -205,7 +208,8 @@ class MemoryRun {
   }
   void fill(BlockId id) {
     const auto [begin, end] = bytes(id);
-    std::fill(owner_.begin() + static_cast<std::ptrdiff_t>(begin), owner_.begin() + static_cast<std::ptrdiff_t>(end), id);
+    std::fill(owner_.begin() + static_cast<std::ptrdiff_t>(begin), owner_.begin() + static_cast<std::ptrdiff_t>(end),
+              id);
   }
   bool holds(BlockId id) const {
     const auto [begin, end] = bytes(id);
@@ -224,8 +228,8 @@ class MemoryRun {
     visit_operands(
         program_, operation,
         [&](const View& view) {
-          const bool folds = attend != nullptr && view.block == attend->state_in &&
-                             bytes(view.block) == bytes(attend->state);
+          const bool folds =
+              attend != nullptr && view.block == attend->state_in && bytes(view.block) == bytes(attend->state);
           if (!(at_end && folds)) good = good && holds(view.block);
         },
         [&](BlockId id) { good = good && (!at_end || holds(id)); });

@@ -175,7 +175,8 @@ class PlanWriter {
   void relax_mask(Attend& attend) {
     const Mask full{MaskKind::full, 0};
     const TokenSet& keys = attend.kv[0].tokens;
-    if (visible_pairs(full, attend.q.tokens, keys) == visible_pairs(problem_.mask, attend.q.tokens, keys)) attend.mask = full;
+    if (visible_pairs(full, attend.q.tokens, keys) == visible_pairs(problem_.mask, attend.q.tokens, keys))
+      attend.mask = full;
   }
 
   /// Sends the states of a piece of Q to one rank, merges and finishes them there.

@@ -16,8 +16,8 @@ void check_agreement(const ReferenceRow& a, const ReferenceRow& b) {
   REQUIRE(a.sums.keys == b.sums.keys);
   for (size_t c = 0; c < a.out.size(); ++c) REQUIRE(relative(a.out[c], b.out[c], b.sums.w + b.sums.o) < kAgreement);
   REQUIRE(relative(a.sums.lse, b.sums.lse, std::max(1.0, std::abs(b.sums.lse))) < kAgreement);
-  const double RowSums::*fields[] = {&RowSums::o, &RowSums::w, &RowSums::t, &RowSums::h,
-                                     &RowSums::a, &RowSums::b, &RowSums::f};
+  const double RowSums::* fields[] = {&RowSums::o, &RowSums::w, &RowSums::t, &RowSums::h,
+                                      &RowSums::a, &RowSums::b, &RowSums::f};
   for (const auto field : fields) REQUIRE(relative(a.sums.*field, b.sums.*field, b.sums.*field) < 1e-9);
   for (int merged = 0; merged < 2; ++merged) {
     REQUIRE(relative(a.sums.dust[merged], b.sums.dust[merged], b.sums.dust[merged]) < 1e-9);
@@ -75,8 +75,8 @@ TEST_CASE("known answers agree with the reference far within the bounds") {
                 REQUIRE(relative(answer.out[c], row.out[c], row.sums.o) < allowed);
               }
               REQUIRE(relative(answer.sums.lse, row.sums.lse, std::max(1.0, row.sums.lse)) < allowed);
-              const double RowSums::*fields[] = {&RowSums::o, &RowSums::w, &RowSums::t,
-                                                 &RowSums::h, &RowSums::a, &RowSums::b};
+              const double RowSums::* fields[] = {&RowSums::o, &RowSums::w, &RowSums::t,
+                                                  &RowSums::h, &RowSums::a, &RowSums::b};
               for (const auto field : fields) {
                 REQUIRE(relative(answer.sums.*field, row.sums.*field, row.sums.*field) < allowed);
               }

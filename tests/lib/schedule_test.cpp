@@ -45,7 +45,8 @@ TEST_CASE("what is contiguous depends on the layout and the planes") {
 TEST_CASE("operands of every operation are visited") {
   Program program;
   program.blocks = {block(BlockKind::q, Layout::heads_outer, 4, 2), block(BlockKind::kv, Layout::heads_outer, 4, 2),
-                    block(BlockKind::state, Layout::heads_outer, 4, 2), block(BlockKind::state, Layout::heads_outer, 4, 2)};
+                    block(BlockKind::state, Layout::heads_outer, 4, 2),
+                    block(BlockKind::state, Layout::heads_outer, 4, 2)};
   const View q{0, program.blocks[0].tokens, program.blocks[0].heads};
   const View kv{1, program.blocks[1].tokens, program.blocks[1].heads};
   const auto visit = [&](const Operation& operation) {

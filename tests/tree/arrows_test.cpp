@@ -23,7 +23,8 @@ const std::map<std::string, Rule> kRules = {
       {"Eigen", "libxsmm.h", "immintrin.h", "arm_neon.h", "cuda.h", "cuda_runtime.h", "cuda_bf16.h", "cuda_fp16.h",
        "cudnn.h", "cudnn_frontend.h", "flashinfer", "cutlass", "cute"}}},
     {"experiments",
-     {{"lib", "strategies", "transports", "kernels", "experiments"}, {"fmt", "yaml-cpp", "CLI", "nlohmann", "openssl"}}},
+     {{"lib", "strategies", "transports", "kernels", "experiments"},
+      {"fmt", "yaml-cpp", "CLI", "nlohmann", "openssl"}}},
     {"tests",
      {{"lib", "strategies", "transports", "kernels", "experiments", "tests"},
       {"fmt", "catch2", "yaml-cpp", "nlohmann", "Eigen"}}},
@@ -31,8 +32,8 @@ const std::map<std::string, Rule> kRules = {
 
 // POSIX headers have an extension or a folder of the system; C++'s own have neither.
 bool is_system(const std::string& header) {
-  static const std::set<std::string> posix = {
-      "fcntl.h", "poll.h", "pthread.h", "sched.h", "signal.h", "spawn.h", "stdlib.h", "time.h", "unistd.h", "cpuid.h"};
+  static const std::set<std::string> posix = {"fcntl.h", "poll.h",   "pthread.h", "sched.h",  "signal.h",
+                                              "spawn.h", "stdlib.h", "time.h",    "unistd.h", "cpuid.h"};
   return header.find_first_of("./") == std::string::npos || header.starts_with("sys/") || posix.contains(header);
 }
 
