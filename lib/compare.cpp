@@ -37,11 +37,12 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   bounds.lse =
       eps * (4 + (4 + merges) * lse + (8 + d / 16) * (sums.t + sums.h) + std::sqrt(d) * sums.a + std::sqrt(m) / 5) +
       dust;
-  bounds.out = eps * ((8 + 2 * std::sqrt(m)) * sums.o + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
+  const double summed = std::hypot(sums.o, sums.w);  // where values cancel, what was added up is larger than O
+  bounds.out = eps * ((8 + 2 * std::sqrt(m)) * summed + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
                sums.dust_v[merged] + dust * sums.o;
   if (input == DType::fp32) return bounds;
   const double u = input == DType::bf16 ? 0x1p-8 : 0x1p-11;
-  const double g = output == DType::fp32 ? u * sums.w : u * std::hypot(sums.w, sums.o);
+  const double g = output == DType::fp32 ? u * sums.w : u * summed;
   bounds.out += 1.5 * g + eps * (m / 4) * sums.o;
   if (input == DType::fp16) bounds.out += sums.f;
   if (output == DType::fp16) bounds.out += 0x1p-25 * std::sqrt(d);

@@ -70,9 +70,6 @@ void set_bounds(const std::vector<double>& q, const std::vector<Key>& keys, doub
     for (size_t c = 0; c < q.size(); ++c) h += q[c] * q[c] * key.k[c] * key.k[c] / static_cast<double>(keys.size());
   }
   sums.w = std::sqrt(w);
-  // Calibrated from 16 channels on. With fewer, the sums of all of a row's channels may cancel at once, and what
-  // remains of O says nothing of the rounding of what was summed.
-  if (q.size() < 16) sums.o = std::hypot(sums.o, sums.w);
   sums.h = scale * std::sqrt(h);
   sums.a = scale * norm(q) * std::sqrt(a);
   sums.b = scale * norm(q) * std::sqrt(b);
