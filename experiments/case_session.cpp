@@ -56,8 +56,9 @@ void CaseSession::run() {
     std::unique_ptr<OutputFile> file;
     if (!setup_.save_outputs.empty()) file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
     const std::vector<Accumulation> how = accumulation_of(*planned_.schedule);
-    run_ranks(*fabric,
-              [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); });
+    run_ranks(
+        *fabric, [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); },
+        [this] { turns_.end(); });
     if (file != nullptr && is_complete_) file->finish();
   } catch (...) {
     error_ = std::current_exception();
@@ -66,32 +67,22 @@ void CaseSession::run() {
 }
 
 void CaseSession::run_rank(RankContext& context, const Accumulation& how, OutputFile* file) {
-  try {
-    RankCase rank(planned_, context, *setup_.inputs);
-    RankReport report;
-    while (turns_.wait_for_step()) {
-      context.control.tick();
-      report.forwards_ms.push_back(rank.forward_ms());
-    }
-    if (turns_.is_given_up()) return;
-    if (setup_.timeline != nullptr) {
-      const Program& program = planned_.schedule->ranks[static_cast<size_t>(context.rank)];
-      rank.forward(*setup_.timeline->observe(setup_.label, program, context.rank));
-    }
-    report.sent_bytes = rank.sent_bytes();
-    if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
-    if (file != nullptr) rank.save(*file);
-    const std::vector<std::string> reports = context.control.gather(report.serialize());
-    if (context.rank == 0) conclude(reports);
-  } catch (const Error& error) {
-    context.control.abort(error);
-    turns_.end();
-    throw;
-  } catch (const std::exception& error) {
-    context.control.abort(Error(ExitCode::internal, error.what()));
-    turns_.end();
-    throw;
+  RankCase rank(planned_, context, *setup_.inputs);
+  RankReport report;
+  while (turns_.wait_for_step()) {
+    context.control.tick();
+    report.forwards_ms.push_back(rank.forward_ms());
   }
+  if (turns_.is_given_up()) return;
+  if (setup_.timeline != nullptr) {
+    const Program& program = planned_.schedule->ranks[static_cast<size_t>(context.rank)];
+    rank.forward(*setup_.timeline->observe(setup_.label, program, context.rank));
+  }
+  report.sent_bytes = rank.sent_bytes();
+  if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
+  if (file != nullptr) rank.save(*file);
+  const std::vector<std::string> reports = context.control.gather(report.serialize());
+  if (context.rank == 0) conclude(reports);
 }
 
 /// On rank 0, with what all ranks report.

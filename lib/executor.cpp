@@ -85,9 +85,14 @@ void Executor::Impl::finish() {
 }
 
 Error Executor::Impl::in_context(const Error& error, int operation) const {
-  if (operation < 0) return {error.code(), fmt::format("rank {}: {}", rank, error.what())};
-  return {error.code(), fmt::format("rank {}, operation {} ({}): {}", rank, operation,
-                                    operations[static_cast<size_t>(operation)].text, error.what())};
+  std::string here = fmt::format("rank {}", rank);
+  if (operation >= 0) {
+    here += fmt::format(", operation {} ({})", operation, operations[static_cast<size_t>(operation)].text);
+  }
+  // What another rank did, or did not do: that one is named first.
+  const bool is_witness = error.code() == ExitCode::deadline || error.code() == ExitCode::peer_lost;
+  return {error.code(), is_witness ? fmt::format("{}; noticed by {}", error.what(), here)
+                                   : fmt::format("{}: {}", here, error.what())};
 }
 
 Executor::Executor(const Schedule& schedule, int rank, Kernel& kernel, Transport& transport, Control& control)

@@ -38,7 +38,8 @@ class FirstError {
   std::exception_ptr first_;
 };
 
-void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>& body, FirstError& first) {
+void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>& body,
+              const std::function<void()>& free_others, FirstError& first) {
   std::unique_ptr<Control> control;
   std::unique_ptr<Transport> transport;
   try {
@@ -50,24 +51,27 @@ void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>&
     // Kept before the others are freed, so that none of them can be first.
     first.offer(std::current_exception());
     if (control) control->abort(as_error(rank, std::current_exception()));
+    if (free_others) free_others();
   }
 }
 
 }  // namespace
 
-void run_ranks(Fabric& fabric, const std::function<void(RankContext&)>& body) {
+void run_ranks(Fabric& fabric, const std::function<void(RankContext&)>& body,
+               const std::function<void()>& free_others) {
   FirstError first;
   {
     std::vector<std::jthread> threads;
     threads.reserve(static_cast<size_t>(fabric.ranks()));
     for (int rank = 0; rank < fabric.ranks(); ++rank) {
       try {
-        threads.emplace_back([&fabric, rank, &body, &first] { run_rank(fabric, rank, body, first); });
+        threads.emplace_back([&, rank] { run_rank(fabric, rank, body, free_others, first); });
       } catch (const std::system_error& error) {
         // Ranks that have been started must not wait for one that never comes.
         const Error failed(ExitCode::unavailable, fmt::format("rank {}: no thread for it: {}", rank, error.what()));
         first.offer(std::make_exception_ptr(failed));
         fabric.make_control(rank)->abort(failed);
+        if (free_others) free_others();
         break;
       }
     }

@@ -200,6 +200,21 @@ TEST_CASE("errors of a kernel name rank and operation, and are what the group re
   CHECK_THROWS_WITH(run(), "rank 1, operation 1 (attend 0:[3,6) heads [0,1), 3 keys): not a number");
 }
 
+TEST_CASE("an error about another rank begins with that rank, not with the one that noticed") {
+  const Schedule ring = hand_written_ring(2, 8, {1, 1, 4});
+  const auto fabric = threads_fabric(2);
+  const auto run = [&] {
+    run_ranks(*fabric, [&](RankContext& context) {
+      if (context.rank == 1) return;
+      const auto kernel = make_toy_kernel();
+      Executor executor(ring, 0, *kernel, context.transport, context.control);
+      executor.run();
+    });
+  };
+  CHECK_THROWS_WITH(run(), Catch::Matchers::StartsWith("rank 1 has left; rank 0, operation 0 (exchange) waits for ") &&
+                               Catch::Matchers::ContainsSubstring("; noticed by rank 0"));
+}
+
 TEST_CASE("an observer sees begin, start and end of every operation in order") {
   struct Log final : ExecutionObserver {
     void begin(int operation) override { text += "b" + std::to_string(operation); }

@@ -172,6 +172,30 @@ TEST_CASE("an error on one rank frees the others, and is what the group reports"
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // far below the deadline
 }
 
+TEST_CASE("a rank that is freed outside control and transport cannot pass for the first that failed") {
+  std::atomic<bool> freed{false};
+  std::atomic<bool> has_thrown{false};
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto wait_for = [&](const std::atomic<bool>& flag) {
+    while (!flag && std::chrono::steady_clock::now() < patience) std::this_thread::sleep_for(milliseconds(1));
+  };
+  const auto fabric = threads_fabric(2);
+  CHECK_THROWS_WITH(run_ranks(
+                        *fabric,
+                        [&](RankContext& context) {
+                          if (context.rank == 1) throw Error(ExitCode::numerics, "the culprit");
+                          wait_for(freed);
+                          has_thrown = true;
+                          throw Error(ExitCode::numerics, "freed too");
+                        },
+                        [&] {
+                          freed = true;
+                          wait_for(has_thrown);
+                          std::this_thread::sleep_for(milliseconds(20));  // for the freed rank to be reported
+                        }),
+                    "the culprit");
+}
+
 TEST_CASE("an exception that is no Error frees the others too") {
   const auto fabric = threads_fabric(3);
   CHECK_THROWS_WITH(run_ranks(*fabric,
