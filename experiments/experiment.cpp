@@ -85,6 +85,8 @@ class Builder {
   void check_inputs(const Case& c, const YamlNode& root) {
     try {
       check_input_file(c.inputs.file, c.problem);
+      const std::optional<BadValue>& bad = bad_value_of(c.inputs.file, c.problem.dtype);
+      RINGFOLD_CHECK(!bad, ExitCode::configuration, "{}: {}", c.inputs.file, describe(*bad, c.problem));
     } catch (const Error& error) {
       diagnostics_.add(root.find("inputs")->find("file")->mark, fmt::format("inputs.file: {}", error.what()));
     }
@@ -97,12 +99,20 @@ class Builder {
     return digests_[path] = sha256_hex_of_file(path);
   }
 
+  /// Looked for once, however many cases read the file.
+  const std::optional<BadValue>& bad_value_of(const std::string& path, DType dtype) {
+    const auto known = bad_values_.find({path, dtype});
+    if (known != bad_values_.end()) return known->second;
+    return bad_values_[{path, dtype}] = find_bad_value(path, dtype);
+  }
+
   fs::path folder_;
   const Vocabulary& words_;
   Diagnostics& diagnostics_;
   Experiment experiment_;
   std::set<std::string> ids_;
   std::map<std::string, std::string> digests_;
+  std::map<std::pair<std::string, DType>, std::optional<BadValue>> bad_values_;
 };
 
 struct Sweep {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,17 @@ class SafetensorsReader {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// A number that no case can use: NaN, infinite, or infinite once it is rounded to the case's dtype.
+struct BadValue {
+  std::string tensor;  ///< q, k or v
+  int64_t index = 0;   ///< of the element, row-major
+  float value = 0;
+};
+/// The first one in q, k and v of a file that check_input_file has accepted. Reads all of it.
+std::optional<BadValue> find_bad_value(const std::string& path, DType dtype);
+/// "tensor 'k' at [17, 1, 3] (sequence 0, position 17, head 1, channel 3) is nan; allowed: finite numbers".
+std::string describe(const BadValue& bad, const Problem& problem);
 
 struct SafetensorsShape {
   std::string name;

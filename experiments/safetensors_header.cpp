@@ -163,8 +163,8 @@ void check_tensor(const std::string& path, const std::map<std::string, Safetenso
   RINGFOLD_CHECK(entry.shape == shape, ExitCode::configuration, "{}: tensor '{}' has shape {}, the problem needs {}",
                  path, name, shape_text(entry.shape), shape_text(shape));
   RINGFOLD_CHECK(entry.dtype == dtype || entry.dtype == DType::fp32, ExitCode::configuration,
-                 "{}: tensor '{}' is {}; the problem needs {} or fp32", path, name, to_string(entry.dtype),
-                 to_string(dtype));
+                 "{}: tensor '{}' is {}; the problem needs {}", path, name, to_string(entry.dtype),
+                 dtype == DType::fp32 ? "fp32" : fmt::format("{} or fp32", to_string(dtype)));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 import json
 import math
+import struct
 
 from harness import SMALL, ProgramTest, floats, main
 
@@ -94,6 +95,32 @@ class Outputs(ProgramTest):
                 done = self.ringfold(command[0], 'small.yaml', *overrides, *command[1:], code=3)
                 self.assertIn('override:1:', done.stderr)
                 self.assertFalse((self.folder / 'bad').exists())
+
+    def test_a_value_that_is_not_finite_in_an_input_file(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
+        data = (self.folder / f'out/{self.rows("out")[0]["id"]}.inputs.safetensors').read_bytes()
+        header = 8 + struct.unpack('<Q', data[:8])[0]
+        starts = {name: entry['data_offsets'][0] for name, entry in json.loads(data[8:header]).items()
+                  if name != '__metadata__'}
+        # k and v hold 33 + 17 tokens, 2 kv heads of 16: token 40 is position 7 of the second sequence.
+        for tensor, index, value, override, place, number in (
+                ('k', (40 * 2 + 1) * 16 + 3, math.nan, [],
+                 '[40, 1, 3] (sequence 1, position 7, head 1, channel 3)', 'nan; allowed: finite numbers'),
+                ('v', 0, -math.inf, [],
+                 '[0, 0, 0] (sequence 0, position 0, head 0, channel 0)', '-inf; allowed: finite numbers'),
+                ('q', 37 * 64 + 63, math.inf, [],
+                 '[37, 3, 15] (sequence 1, position 16, head 3, channel 15)', 'inf; allowed: finite numbers'),
+                ('q', 5, 1e6, ['problem.dtype=fp16'],
+                 '[0, 0, 5] (sequence 0, position 0, head 0, channel 5)', '1000000, which is infinite in fp16')):
+            message = f"bad.safetensors: tensor '{tensor}' at {place} is {number}"
+            at = header + starts[tensor] + 4 * index
+            (self.folder / 'bad.safetensors').write_bytes(data[:at] + struct.pack('<f', value) + data[at + 4:])
+            for command in (['check'], ['run', '--out', 'bad']):
+                done = self.ringfold(command[0], 'small.yaml', 'inputs={file: bad.safetensors}', *override,
+                                     *command[1:], code=3)
+                self.assertEqual(done.stderr, f'override:1:15: error: inputs.file: {message}\n')
+                self.assertFalse((self.folder / 'bad').exists())
+        self.ringfold('check', 'small.yaml', 'inputs={file: bad.safetensors}')  # in fp32 it is a number
 
 
 if __name__ == '__main__':

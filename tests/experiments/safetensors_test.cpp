@@ -181,7 +181,7 @@ TEST_CASE("an input file must fit the problem") {
   problem = {};
   problem.sequences = {{1, 0}};
   write_file(path, R"({"q":{"dtype":"F16","shape":[1,1,1],"data_offsets":[0,2]}})", 2);
-  CHECK_THROWS_WITH(check_input_file(path, problem), path + ": tensor 'q' is fp16; the problem needs fp32 or fp32");
+  CHECK_THROWS_WITH(check_input_file(path, problem), path + ": tensor 'q' is fp16; the problem needs fp32");
 }
 
 TEST_CASE("an experiment's input file: relative to it, checked for every case, part of the id") {
