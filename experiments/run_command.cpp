@@ -73,22 +73,19 @@ std::vector<std::string> order_of(const Experiment& experiment) {
   return ids;
 }
 
-void run_all(const RunOptions& options, const Experiment& experiment, Results& results) {
+void run_all(const RunOptions& options, const Experiment& experiment, Results& results, Timeline* timeline) {
   const std::vector<std::vector<Case>> groups = cases_to_run(experiment, results);
   int64_t count = 0;
   for (const std::vector<Case>& group : groups) count += static_cast<int64_t>(group.size());
   Progress progress(count);
   const Reproducer reproducer(options.file, options.overrides, experiment);
-  Timeline timeline;
-  GroupRunner runner(progress, {results.folder(), options.save_outputs, options.save_inputs,
-                                options.timeline.empty() ? nullptr : &timeline});
+  GroupRunner runner(progress, {results.folder(), options.save_outputs, options.save_inputs, timeline});
   for (const std::vector<Case>& group : groups) {
     runner.run(group, [&](const Case& item, const Outcome& outcome) {
       results.append(make_row(experiment.name, item, outcome, environment_json(item), reproducer.command(item)));
       progress.finished(reproducer.label(item), outcome_text(outcome));
     });
   }
-  if (!options.timeline.empty()) timeline.write(options.timeline);
 }
 
 }  // namespace
@@ -98,9 +95,10 @@ ExitCode run_command(const RunOptions& options) {
   const Experiment experiment = load_experiment(options.file, options.overrides, built_vocabulary());
   RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to run", options.file);
   listen_for_interrupts();
+  const auto timeline = options.timeline.empty() ? nullptr : std::make_unique<Timeline>(options.timeline);
   Results results(options.out.empty() ? Results::default_folder(experiment.name) : options.out, options.resume);
   try {
-    run_all(options, experiment, results);
+    run_all(options, experiment, results, timeline.get());
   } catch (const Error& error) {
     if (error.code() != ExitCode::interrupted) throw;
     throw Error(ExitCode::interrupted,
@@ -110,6 +108,7 @@ ExitCode run_command(const RunOptions& options) {
   if (options.resume) results.sort_by(order_of(experiment));
   print_table(results.rows());
   fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
+  if (timeline != nullptr) timeline->write();
   return exit_of(results.rows());
 }
 

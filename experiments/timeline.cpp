@@ -1,5 +1,6 @@
 #include "experiments/timeline.h"
 
+#include "experiments/descriptor.h"
 #include "experiments/row.h"
 
 #include <fmt/core.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 
 namespace ringfold {
@@ -46,7 +48,18 @@ std::unique_ptr<ExecutionObserver> Timeline::observe(const std::string& label, c
   return std::make_unique<RankTimeline>(*this, label, program, rank);
 }
 
-void Timeline::write(const std::string& path) const {
+Timeline::Timeline(const std::string& path) : path_(path) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  is_new_ = file.is_open();
+  if (!is_new_) file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  RINGFOLD_CHECK(file.is_open(), ExitCode::internal, "cannot write {}: {}", path, std::strerror(errno));
+}
+
+Timeline::~Timeline() {
+  if (is_new_) ::unlink(path_.c_str());
+}
+
+void Timeline::write() {
   const std::lock_guard<std::mutex> lock(mutex_);
   Clock::time_point origin = Clock::time_point::max();
   for (const Event& event : events_) origin = std::min(origin, event.begin);
@@ -72,10 +85,11 @@ void Timeline::write(const std::string& path) const {
     if (event.start > event.begin) add("wait", event, event.begin, event.start);
     add(std::string(event.name), event, event.start, event.end);
   }
-  std::ofstream out(path);
+  std::ofstream out(path_);
   out << Row{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump() << '\n';
   out.flush();
-  RINGFOLD_CHECK(out.good(), ExitCode::internal, "cannot write {}: {}", path, std::strerror(errno));
+  RINGFOLD_CHECK(out.good(), ExitCode::internal, "cannot write {}: {}", path_, std::strerror(errno));
+  is_new_ = false;
 }
 
 }  // namespace ringfold

@@ -15,10 +15,17 @@ namespace ringfold {
 /// What the ranks of several cases do when, for chrome://tracing or ui.perfetto.dev: a process a case, a thread a rank.
 class Timeline {
  public:
+  /// Throws Error(internal) if the file cannot be written: now, and not when all has been measured.
+  explicit Timeline(const std::string& path);
+  /// Leaves no empty file where there was none.
+  ~Timeline();
+  Timeline(const Timeline&) = delete;
+  Timeline& operator=(const Timeline&) = delete;
+
   /// An observer of one rank's forward; its events are added when it is destroyed. Threads may call it at once.
   std::unique_ptr<ExecutionObserver> observe(const std::string& label, const Program& program, int rank);
-  /// Throws Error(internal) naming the file.
-  void write(const std::string& path) const;
+  /// In place of what the file held. Throws Error(internal) naming the file.
+  void write();
 
  private:
   friend class RankTimeline;
@@ -34,7 +41,9 @@ class Timeline {
     Clock::time_point end;
   };
 
-  mutable std::mutex mutex_;
+  std::string path_;
+  bool is_new_ = false;  ///< made here, and nothing written yet
+  std::mutex mutex_;
   std::vector<Event> events_;
 };
 

@@ -79,8 +79,26 @@ class Outputs(ProgramTest):
         self.assertEqual({(event['pid'], event['tid']) for event in done}, {(p, r) for p in range(3) for r in range(3)})
         self.assertEqual({'attend', 'exchange', 'finish'} - {event['name'] for event in done}, set())
         self.assertTrue(all(event['ts'] >= 0 and event['dur'] >= 0 for event in done))
-        self.assertIn('/no/dir', self.ringfold('run', 'small.yaml', '--out', 'out2', '--timeline', '/no/dir/t',
-                                               code=1).stderr)
+
+    def test_a_timeline_that_cannot_be_written_is_noticed_before_anything_runs(self):
+        for path in ('/no/dir/t', '.'):
+            done = self.ringfold('run', 'small.yaml', '--out', 'out', '--timeline', path, code=1)
+            self.assertIn(f'cannot write {path}: ', done.stderr)
+            self.assertFalse((self.folder / 'out').exists())
+
+    def test_a_timeline_whose_disk_is_full_costs_no_results(self):
+        done = self.ringfold('run', 'small.yaml', '--out', 'out', '--timeline', '/dev/full', code=1)
+        self.assertIn('cannot write /dev/full: ', done.stderr)
+        self.assertIn('3 passed', done.stdout)
+        self.assertEqual(len(self.rows('out')), 3)
+
+    def test_a_run_that_is_refused_leaves_timelines_alone(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out')
+        self.write('old.json', 'kept')
+        for name in ('old.json', 'new.json'):
+            self.ringfold('run', 'small.yaml', '--out', 'out', '--timeline', name, code=2)
+        self.assertEqual((self.folder / 'old.json').read_text(), 'kept')
+        self.assertFalse((self.folder / 'new.json').exists())
 
     def test_a_bad_input_file(self):
         self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
