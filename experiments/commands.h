@@ -12,7 +12,7 @@ struct PlanOptions {
   std::vector<std::string> overrides;
   bool json = false;
   bool operations = false;
-  std::string ranks;  ///< "0-3,7": whose operations are printed; empty: all
+  std::string ranks;  ///< "0-3,7": which ones are shown; empty: all
 };
 
 struct CheckOptions {

@@ -48,7 +48,8 @@ diagram; the verdict. Touches no device.
 
   --json           machine-readable: {"schema": 1, "cases": [...]}
   --operations     every operation of every rank
-  --ranks A-B      only those of these ranks, as in 0-3
+  --ranks LIST     only these ranks, as in 5, 0-3 or 0-3,7; a case of a sweep
+                   that has fewer shows those that it has
 )";
 
 constexpr std::string_view kCheck = R"(Usage: ringfold check FILE [key=value ...]

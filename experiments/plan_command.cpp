@@ -3,13 +3,14 @@
 #include "experiments/grid.h"
 #include "experiments/load.h"
 #include "experiments/planned_case.h"
+#include "experiments/rank_list.h"
 #include "experiments/reproduce.h"
 #include "experiments/text.h"
 #include "lib/print.h"
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
+#include <algorithm>
 #include <cstdio>
 #include <numeric>
 #include <unistd.h>
@@ -22,31 +23,15 @@ std::string_view verdict_of(const PlannedCase& planned) {
   return planned.outcome.status == Status::skipped ? "unsupported" : "refuted";
 }
 
-/// "5" or "0-3"; all ranks for an empty text.
-RankSpan span_of(const std::string& text, int ranks) {
-  if (text.empty()) return {0, ranks};
-  RankSpan span{-1, -1};
-  const char* end = text.data() + text.size();
-  std::from_chars_result parsed = std::from_chars(text.data(), end, span.begin);
-  span.end = span.begin + 1;
-  if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '-') {
-    parsed = std::from_chars(parsed.ptr + 1, end, span.end);
-    ++span.end;
-  }
-  RINGFOLD_CHECK(
-      parsed.ec == std::errc() && parsed.ptr == end && span.begin >= 0 && span.begin < span.end && span.end <= ranks,
-      ExitCode::usage, "--ranks: '{}' names no ranks among 0-{} (as in 0-3)", text, ranks - 1);
-  return span;
-}
-
 /// A line a rank: operations, attends, bytes, FLOPs and memory.
-std::string rank_table(const PlannedCase& planned, RankSpan span) {
+std::string rank_table(const PlannedCase& planned, const std::vector<int>& ranks) {
   const Cost& cost = *planned.outcome.plan;
   std::vector<Column> columns;
   for (const char* title : {"rank", "steps", "attends", "sent", "received", "GFLOP", "memory"}) {
     columns.push_back({title, false, 10, {}});
   }
-  for (auto rank = static_cast<size_t>(span.begin); rank < static_cast<size_t>(span.end); ++rank) {
+  for (const int number : ranks) {
+    const auto rank = static_cast<size_t>(number);
     const std::vector<std::string> cells = {std::to_string(rank),
                                             std::to_string(planned.schedule->ranks[rank].operations.size()),
                                             std::to_string(cost.attends[rank]),
@@ -68,20 +53,21 @@ std::string totals_text(const Cost& cost) {
                      number_text(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) / 1e9), cost.imbalance);
 }
 
-void print_case(const PlannedCase& planned, const std::string& label, const PlanOptions& options) {
+void print_case(const PlannedCase& planned, const std::string& label, const PlanOptions& options,
+                const RankList& list) {
   const Style style = style_of(STDOUT_FILENO);
   const bool is_proved = planned.is_proved();
   fmt::print("{}{}: {}{}{}\n", is_proved ? style.best : style.bad, label, verdict_of(planned), style.off,
              is_proved ? "" : ", " + planned.outcome.reason);
   if (!is_proved) return;
-  const RankSpan span = span_of(options.ranks, planned.item.cluster.ranks());
-  fmt::print("{}{}\n{}\n", rank_table(planned, span), totals_text(*planned.outcome.plan),
+  const std::vector<int> ranks = list.among(planned.item.cluster.ranks());
+  fmt::print("{}{}\n{}\n", rank_table(planned, ranks), totals_text(*planned.outcome.plan),
              print_diagram(*planned.schedule));
-  if (options.operations) fmt::print("{}\n", print_text(*planned.schedule, span));
+  if (options.operations) fmt::print("{}\n", print_text(*planned.schedule, ranks));
 }
 
 /// One case of `plan --json`; the operations are streamed, since they may be many.
-void print_json_case(const PlannedCase& planned, const PlanOptions& options) {
+void print_json_case(const PlannedCase& planned, const PlanOptions& options, const RankList& list) {
   const Case& item = planned.item;
   Row json;
   json["id"] = item.id;
@@ -99,7 +85,7 @@ void print_json_case(const PlannedCase& planned, const PlanOptions& options) {
   }
   text.pop_back();
   fmt::print("{},\"operations\":", text);
-  print_json(*planned.schedule, span_of(options.ranks, item.cluster.ranks()),
+  print_json(*planned.schedule, list.among(item.cluster.ranks()),
              [](std::string_view piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
   fmt::print("}}");
 }
@@ -107,9 +93,12 @@ void print_json_case(const PlannedCase& planned, const PlanOptions& options) {
 }  // namespace
 
 ExitCode plan_command(const PlanOptions& options) {
+  const RankList ranks(options.ranks);
   const Experiment experiment = load_experiment(options.file, options.overrides, built_vocabulary());
   RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to plan", options.file);
-  for (const Case& item : experiment.cases) span_of(options.ranks, item.cluster.ranks());
+  int most = 0;
+  for (const Case& item : experiment.cases) most = std::max(most, item.cluster.ranks());
+  ranks.require(most);
   const Reproducer names(options.file, options.overrides, experiment);
   std::vector<Row> exits;
   if (options.json) fmt::print("{{\"schema\":1,\"cases\":[");
@@ -117,9 +106,9 @@ ExitCode plan_command(const PlanOptions& options) {
     const PlannedCase planned = plan_case(item);
     if (options.json) {
       fmt::print("{}", exits.empty() ? "\n" : ",\n");
-      print_json_case(planned, options);
+      print_json_case(planned, options, ranks);
     } else {
-      print_case(planned, names.label(item), options);
+      print_case(planned, names.label(item), options, ranks);
     }
     exits.push_back({{"exit", static_cast<int>(planned.outcome.exit)}});
   }

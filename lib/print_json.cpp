@@ -14,10 +14,10 @@ class JsonPrinter {
   JsonPrinter(const Schedule& schedule, const std::function<void(std::string_view)>& write)
       : schedule_(schedule), dim_(schedule.problem.heads.dim), write_(write) {}
 
-  void run(RankSpan ranks) {
+  void run(const std::vector<int>& ranks) {
     print("[");
-    for (int rank = ranks.begin; rank < ranks.end; ++rank) {
-      print("{}{{\"rank\": {}, \"blocks\": ", rank > ranks.begin ? ",\n" : "", rank);
+    for (const int rank : ranks) {
+      print("{}{{\"rank\": {}, \"blocks\": ", rank != ranks.front() ? ",\n" : "", rank);
       program_ = &schedule_.ranks[static_cast<size_t>(rank)];
       BlockId next = 0;
       list(program_->blocks, [&](const Block& block) { show(next++, block); });
@@ -133,7 +133,8 @@ class JsonPrinter {
 
 }  // namespace
 
-void print_json(const Schedule& schedule, RankSpan ranks, const std::function<void(std::string_view)>& write) {
+void print_json(const Schedule& schedule, const std::vector<int>& ranks,
+                const std::function<void(std::string_view)>& write) {
   JsonPrinter(schedule, write).run(ranks);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 
 namespace ringfold {
 
@@ -102,7 +103,11 @@ class TextPrinter {
 
 }  // namespace
 
-RankSpan all_ranks(const Schedule& schedule) { return {0, static_cast<int>(schedule.ranks.size())}; }
+std::vector<int> all_ranks(const Schedule& schedule) {
+  std::vector<int> ranks(schedule.ranks.size());
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
 
 std::string format_bytes(int64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
@@ -113,9 +118,9 @@ std::string format_bytes(int64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
-std::string print_text(const Schedule& schedule, RankSpan ranks) {
+std::string print_text(const Schedule& schedule, const std::vector<int>& ranks) {
   std::string text;
-  for (int rank = ranks.begin; rank < ranks.end; ++rank) text += TextPrinter(schedule, rank).take();
+  for (const int rank : ranks) text += TextPrinter(schedule, rank).take();
   return text;
 }
 

@@ -38,6 +38,23 @@ class Plan(ProgramTest):
         text = self.ringfold('plan', 'small.yaml', '--operations', '--ranks', '1').stdout
         self.assertGreater(len(text.splitlines()), len(self.ringfold('plan', 'small.yaml', '--ranks', '1').stdout.splitlines()))
 
+    def test_ranks_of_a_sweep_are_those_that_each_case_has(self):
+        def ranks_of(text):
+            arguments = ['plan', 'small.yaml', 'sweep.cluster.sp=[2, 4, 8]', 'strategies=[naive_ring]', '--ranks', text]
+            document = json.loads(self.ringfold(*arguments, '--json', '--operations').stdout)
+            listed = [[rank['rank'] for rank in case['operations']] for case in document['cases']]
+            tables = self.ringfold(*arguments).stdout.split('rank  steps')[1:]
+            shown = [[int(line.split()[0]) for line in table.split('all ranks:')[0].splitlines()[1:]] for table in tables]
+            self.assertEqual(shown, listed)
+            return listed
+
+        self.assertEqual(ranks_of('1-3'), [[1], [1, 2, 3], [1, 2, 3]])
+        self.assertEqual(ranks_of('7,0-1,1'), [[0, 1], [0, 1], [0, 1, 7]])
+        self.assertEqual(ranks_of('5'), [[], [], [5]])
+        for text in ('0-8', '8', '3-1', '1,', ',1', '1--2', 'x', '99999999999', '-1'):
+            self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[2, 8]', f'--ranks={text}', code=2)
+        self.assertIn('0-3,7', self.ringfold('plan', '--help').stdout)
+
     def test_what_a_strategy_cannot_do(self):
         done = self.ringfold('plan', 'small.yaml', 'cluster.sp=5', code=4)
         self.assertIn('balanced_ring: unsupported', done.stdout)

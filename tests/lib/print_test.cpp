@@ -105,7 +105,7 @@ TEST_CASE("of many ranks the first and the last are shown") {
 
 TEST_CASE("text names every operation and what it reads and makes") {
   const Schedule schedule = plan_with("balanced_ring", {}, prefill(64, {8, 4, 16}), {4, 1});
-  const std::string text = print_text(schedule, {1, 2});
+  const std::string text = print_text(schedule, {1});
   const std::vector<std::string> lines = lines_of(text);
   CHECK(lines[0] == "rank 1 of 4: balanced_ring, 12 operations");
   CHECK(lines[1] == "       in        q0 = tokens 0:[0,64) heads [2,4), 8.0 KiB");
@@ -120,7 +120,7 @@ TEST_CASE("text names every operation and what it reads and makes") {
 
 TEST_CASE("long lists are cut short in text") {
   const Schedule schedule = plan_with("all_gather", {}, prefill(640, {8, 2, 16}), {64, 1});
-  const std::string text = print_text(schedule, {63, 64});
+  const std::string text = print_text(schedule, {63});
   CHECK(text.find("and 57 more") != std::string::npos);
   CHECK(lines_of(text).size() < 30);
 }
@@ -130,7 +130,7 @@ TEST_CASE("JSON holds the whole plan") {
   problem.placement = PlacementKind::zigzag;
   const Schedule schedule = assign_buffers(plan_with("balanced_ring", {{"heads", "within_groups"}}, problem, {2, 2}));
   std::string text;
-  print_json(schedule, {1, 3}, [&](std::string_view piece) { text += piece; });
+  print_json(schedule, {1, 2}, [&](std::string_view piece) { text += piece; });
   const nlohmann::json json = nlohmann::json::parse(text);
   REQUIRE(json.size() == 2);
   for (size_t i = 0; i < 2; ++i) {
