@@ -41,9 +41,12 @@ struct Case {
   Measure measure;
   std::map<std::string, bool> passes;  ///< pass -> is it on; all passes of this build
 
-  /// Why this case must be skipped: something that files may say, but that is not built yet. Empty if all is.
-  /// Whether this machine has the transport and the kernel, and whether they take the problem, is asked elsewhere.
+  /// Why it can be neither planned nor run: something that files may say of problem and strategy, but that is not built
+  /// yet. Empty if all is.
   std::string unsupported_reason;
+  /// Why it can be planned but not run: its transport or kernel is not built yet. Whether this machine has those that
+  /// are built, and whether they take the problem, is asked elsewhere.
+  std::string unbuilt_backend;
 
   /// The whole case as compact JSON with sorted keys: no name, one strategy, paths as the file says them.
   /// With a `name` added, it is an experiment with just this case.

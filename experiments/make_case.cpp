@@ -96,9 +96,9 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
   for (const auto& [pass, state] : values.at("passes").items()) c.passes[pass] = state == "auto";
 
   add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);
-  add_reason(c.unsupported_reason, find_name(words.transports, c.transport)->unbuilt);
-  add_reason(c.unsupported_reason, find_name(words.kernels, c.kernel)->unbuilt);
   add_reason(c.unsupported_reason, unbuilt_keys(values));
+  add_reason(c.unbuilt_backend, find_name(words.transports, c.transport)->unbuilt);
+  add_reason(c.unbuilt_backend, find_name(words.kernels, c.kernel)->unbuilt);
   c.canonical = values.dump();
   c.id = sha256_hex(c.canonical).substr(0, kIdDigits);
   return c;

@@ -94,6 +94,7 @@ PlannedCase plan_case(const Case& item) {
 }
 
 std::string missing_for(const PlannedCase& planned) {
+  if (!planned.item.unbuilt_backend.empty()) return planned.item.unbuilt_backend;
   const TransportInfo* transport = find_transport(planned.item.transport);
   if (transport == nullptr) return fmt::format("transport {} is not built", planned.item.transport);
   if (const auto reason = transport->unavailable()) {

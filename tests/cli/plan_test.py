@@ -55,6 +55,14 @@ class Plan(ProgramTest):
             self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[2, 8]', f'--ranks={text}', code=2)
         self.assertIn('0-3,7', self.ringfold('plan', '--help').stdout)
 
+    def test_planning_needs_neither_transport_nor_kernel(self):
+        for missing in ('kernel=cudnn', 'transport=ucx'):
+            document = json.loads(self.ringfold('plan', 'small.yaml', missing, '--json').stdout)
+            self.assertEqual([(case['verdict'], case['reason']) for case in document['cases']], [('proved', '')] * 3)
+            self.assertEqual(self.ringfold('plan', 'small.yaml', missing).stdout,
+                             self.ringfold('plan', 'small.yaml').stdout)
+        self.ringfold('plan', 'small.yaml', 'kernel=cudnn', 'strategies=[ulysses]', code=4)
+
     def test_what_a_strategy_cannot_do(self):
         done = self.ringfold('plan', 'small.yaml', 'cluster.sp=5', code=4)
         self.assertIn('balanced_ring: unsupported', done.stdout)

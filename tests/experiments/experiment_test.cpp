@@ -123,6 +123,7 @@ cuda_graph: off
     CHECK(again.options == c.options);
     CHECK(again.measure == c.measure);
     CHECK(again.unsupported_reason == c.unsupported_reason);
+    CHECK(again.unbuilt_backend == c.unbuilt_backend);
   }
   CHECK(experiment.cases[0].problem.sequences == std::vector<Sequence>{{4096, 0}, {0, 1'000'000}});
   CHECK(experiment.cases[0].passes.at("fuse") == false);
@@ -132,8 +133,6 @@ TEST_CASE("what is specified but not built makes the case skipped, with the reas
   const auto reason = [](const std::string& override_text) {
     return parse(kMinimal, {override_text}).cases.at(0).unsupported_reason;
   };
-  CHECK(reason("transport=nccl") == "transport 'nccl' is not built yet");
-  CHECK(reason("kernel=cudnn") == "kernel 'cudnn' is not built yet");
   CHECK(reason("strategies=[zigzag_ring]") == "strategy 'zigzag_ring' is not built yet");
   CHECK(reason("problem.mask={window: 4}") == "a sliding window is not built yet (problem.mask.window)");
   CHECK(reason("problem.softcap=50") == "softcap is not built yet (problem.softcap)");
@@ -143,4 +142,12 @@ TEST_CASE("what is specified but not built makes the case skipped, with the reas
   CHECK(reason("problem.rounds=1").empty());
   CHECK(reason("problem.layer={hidden: 64}") == "the layer around the attention is not built yet (problem.layer)");
   CHECK(reason("cuda_graph=off").empty());
+}
+
+TEST_CASE("a transport or a kernel that is not built makes a case unfit to run, not to plan") {
+  const auto case_of = [](const std::string& override_text) { return parse(kMinimal, {override_text}).cases.at(0); };
+  CHECK(case_of("transport=nccl").unbuilt_backend == "transport 'nccl' is not built yet");
+  CHECK(case_of("kernel=cudnn").unbuilt_backend == "kernel 'cudnn' is not built yet");
+  CHECK(case_of("kernel=cudnn").unsupported_reason.empty());
+  CHECK(case_of("strategies=[zigzag_ring]").unbuilt_backend.empty());
 }
