@@ -3,10 +3,20 @@
 #include "lib/error.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace ringfold {
+
+/// One thing that a blocked rank waits for; it waits for all of them.
+struct Wanted {
+  int peer = 0;
+  const char* what = "";  ///< a literal: "to send", "to receive", or a meeting's kind
+  int operation = -1;     ///< of the waiting rank; the rest is of an exchange too
+  uint64_t tag = 0;
+  int64_t bytes = 0;
+};
 
 /// One rank's end of the control plane: small bytes, liveness, abort. Collective calls are made by all ranks in the
 /// same order; each throws Error with the code and text of the group's first error once a rank has aborted,
@@ -27,6 +37,12 @@ class Control {
   /// What this rank is doing, named in other ranks' errors: the operation's index, -1 outside a program, and a
   /// string literal that names it. Also a sign of life.
   virtual void enter(int operation, const char* name) = 0;
+  /// What this rank is blocked in, for judging whether it will ever come and for other ranks' errors. A transport that
+  /// lives apart from the control says so once a wait gets long, and says that nothing is left to wait for (empty) when
+  /// the wait has ended.
+  virtual void waits_for(std::span<const Wanted>) {}
+  /// Throws the group's first error if there is one. Cheap: a transport that waits by itself calls it now and then.
+  virtual void check() {}
   /// Frees all ranks that wait; the first error of the group is the one everybody reports. Never throws.
   virtual void abort(const Error& error) noexcept = 0;
 };

@@ -64,6 +64,7 @@ void run_ranks(Fabric& fabric, const std::function<void(RankContext&)>& body,
     std::vector<std::jthread> threads;
     threads.reserve(static_cast<size_t>(fabric.ranks()));
     for (int rank = 0; rank < fabric.ranks(); ++rank) {
+      if (!fabric.is_local(rank)) continue;
       try {
         threads.emplace_back([&, rank] { run_rank(fabric, rank, body, free_others, first); });
       } catch (const std::system_error& error) {

@@ -14,6 +14,7 @@
 namespace ringfold {
 
 class Control;
+class World;
 
 /// Contiguous memory to send to, or to receive from, a peer. Matched by (sender, receiver, tag) and equal bytes.
 struct Transfer {
@@ -48,6 +49,8 @@ class Transport {
 
 struct TransportOptions {
   std::chrono::milliseconds deadline{10000};
+  /// The processes that are the ranks, one each; null: the ranks are threads of this process. Outlives the fabric.
+  World* world = nullptr;
 };
 
 /// What all ranks of one process share: makes each rank's control and transport.
@@ -55,7 +58,9 @@ class Fabric {
  public:
   virtual ~Fabric() = default;
   virtual int ranks() const = 0;
-  /// Call once a rank, from any thread; the objects belong to that rank's thread and must not outlive the fabric.
+  /// Whether the rank is run by this process: all are, unless ranks are processes.
+  virtual bool is_local(int) const { return true; }
+  /// Call once a local rank, from any thread; the objects belong to that rank's thread and must not outlive the fabric.
   virtual std::unique_ptr<Control> make_control(int rank) = 0;
   virtual std::unique_ptr<Transport> make_transport(int rank, Control& control) = 0;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "lib/control.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -11,15 +13,6 @@ namespace ringfold {
 
 /// What a rank is blocked in.
 enum class Waits { no, exchange, meeting };
-
-/// One thing that a blocked rank waits for; it waits for all of them.
-struct Wanted {
-  int peer = 0;
-  const char* what = "";  ///< "to send", "to receive", or a meeting's kind
-  int operation = -1;     ///< of the waiting rank; the rest is of an exchange too
-  uint64_t tag = 0;
-  int64_t bytes = 0;
-};
 
 /// Tells a slow rank from a dead one. Each rank has a counter of signs of life; a rank is silent while it stands still.
 /// A rank that waits is judged by those it waits for, however long the chain; it trips the deadline when the chain ends
