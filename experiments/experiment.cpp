@@ -148,6 +148,11 @@ int64_t combinations_of(const std::vector<SweepAxis>& axes, const YamlNode& root
   const YamlNode* strategies = root.find("strategies");
   const int64_t per_combination =
       strategies == nullptr ? 1 : std::max<int64_t>(1, static_cast<int64_t>(strategies->items.size()));
+  if (per_combination > kMaxCases) {
+    diagnostics.add(strategies->mark,
+                    fmt::format("strategies: {} of them; allowed: at most {} cases", per_combination, kMaxCases));
+    return 0;
+  }
   for (const SweepAxis& axis : axes) {
     combinations *= static_cast<int64_t>(axis.values.size());
     if (combinations * per_combination > kMaxCases) {

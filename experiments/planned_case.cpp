@@ -40,6 +40,22 @@ Schedule prove_and_improve(const Case& item, Schedule schedule) {
   return schedule;
 }
 
+/// Every rank of a group meets the KV of every other, so plans grow with the square of a group's ranks. A pair takes
+/// this much memory in the largest of them, naive_ring's, and a second is some 200,000 pairs.
+constexpr int64_t kBytesOfPair = 512;
+constexpr int64_t kMostPairs = int64_t{1} << 24;  // a group of 4096 ranks
+
+void check_size(const Cluster& cluster) {
+  const int64_t pairs = int64_t{cluster.sp} * cluster.sp * cluster.tp;
+  RINGFOLD_CHECK(pairs <= kMostPairs, ExitCode::unavailable,
+                 "cluster: a plan of sp {} x tp {} ranks has some {} steps; at most {} are planned", cluster.sp,
+                 cluster.tp, count_text(pairs), count_text(kMostPairs));
+  const int64_t available = available_memory_bytes();
+  RINGFOLD_CHECK(pairs * kBytesOfPair <= available, ExitCode::unavailable,
+                 "cluster: a plan of sp {} x tp {} ranks takes about {} of memory, {} are available", cluster.sp,
+                 cluster.tp, bytes_text(pairs * kBytesOfPair), bytes_text(available));
+}
+
 Schedule make_schedule(const Case& item) {
   RINGFOLD_CHECK(item.unsupported_reason.empty(), ExitCode::unavailable, "{}", item.unsupported_reason);
   const StrategyInfo* info = find_strategy(item.strategy);
@@ -47,6 +63,7 @@ Schedule make_schedule(const Case& item) {
   const std::unique_ptr<Strategy> strategy = info->make(item.options);
   const std::optional<std::string> reason = cluster_supports(*strategy, item.problem, item.cluster);
   RINGFOLD_CHECK(!reason, ExitCode::unavailable, "{}", reason.value_or(""));
+  check_size(item.cluster);
   return prove_and_improve(item, plan_cluster(*strategy, item.strategy, item.problem, item.cluster));
 }
 

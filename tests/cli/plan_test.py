@@ -1,6 +1,8 @@
 """ringfold plan: verdicts, tables, diagrams, JSON."""
 
 import json
+import os
+import resource
 
 from harness import SMALL, ProgramTest, main
 
@@ -76,6 +78,20 @@ class Plan(ProgramTest):
                                             'problem.heads={query: 64, kv: 8, dim: 128}', '--json').stdout)
         for case in document['cases']:
             self.assertEqual(sum(case['plan']['flops']), 4 * 128 * 64 * (2**24 * (2**24 + 1) // 2))
+
+    def test_too_many_ranks_are_refused_before_they_are_planned(self):
+        def limit_memory():  # a plan of 20,000 ranks would take some 190 GiB; a sanitizer reserves even more
+            if 'RINGFOLD_SANITIZED' not in os.environ:
+                resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+        for ranks in (['cluster.sp=20000'], ['cluster.sp=65536'], ['cluster.sp=8192', 'cluster.tp=4']):
+            done = self.ringfold('plan', 'small.yaml', 'problem.sequences=[{query: 1Mi}]', *ranks, '--json', code=4,
+                                 preexec_fn=limit_memory)
+            for case in json.loads(done.stdout)['cases']:
+                self.assertEqual(case['verdict'], 'unsupported')
+                self.assertIn('cluster', case['reason'])
+        self.assertIn('some 400,000,000 steps; at most 16,777,216 are planned',
+                      self.ringfold('plan', 'small.yaml', 'cluster.sp=20000', code=4).stdout)
 
     def test_sweeps_are_labelled(self):
         text = self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[1, 2]', 'strategies=[naive_ring]').stdout

@@ -130,6 +130,14 @@ TEST_CASE("a fault that only some combinations have is found") {
         "override:1:31: error: problem.heads.query: 6 is no multiple of the 4 kv heads");
 }
 
+TEST_CASE("strategies are limited like the cases that they make") {
+  std::string many = "[naive_ring";
+  for (int i = 1; i < 10'000; ++i) many += ", naive_ring";
+  CHECK(parse(kMinimal, {"strategies=" + many + "]"}).cases.size() == 1);  // equal ones
+  CHECK(override_errors({"strategies=" + many + ", naive_ring]"}) ==
+        "override:1:12: error: strategies: 10001 of them; allowed: at most 10000 cases");
+}
+
 TEST_CASE("a sweep is limited in cases and in work") {
   std::string seeds = "[0";
   for (int i = 1; i < 100; ++i) seeds += fmt::format(", {}", i);
