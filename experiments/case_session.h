@@ -7,7 +7,9 @@
 #include "lib/judge.h"
 #include "lib/ranks.h"
 
+#include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +17,7 @@
 namespace ringfold {
 
 class OutputFile;
+class RankCase;
 class Timeline;
 
 /// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps
@@ -41,6 +44,7 @@ class CaseSession {
  private:
   void run();
   void run_rank(RankContext& context, const Accumulation& how, OutputFile* file);
+  static void check_bits(RankCase& rank, const RankContext& context, std::optional<uint64_t> proved);
   void conclude(const std::vector<std::string>& reports);
   void fail(const Error& error);
 

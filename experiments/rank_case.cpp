@@ -1,8 +1,10 @@
 #include "experiments/rank_case.h"
 
 #include "experiments/output_file.h"
+#include "lib/checksummed_transport.h"
 #include "lib/kernel.h"
 #include "lib/recording_transport.h"
+#include "lib/switched_transport.h"
 
 #include <nlohmann/json.hpp>
 
@@ -18,7 +20,9 @@ struct RankCase::Impl {
         program(schedule.ranks[static_cast<size_t>(rank_context.rank)]),
         context(rank_context),
         kernel(make_kernel(planned.item)),
-        recording(context.transport),
+        sealed(context.transport, context.rank),
+        switched(context.transport, sealed),
+        recording(switched),
         executor(schedule, context.rank, *kernel, recording, context.control) {
     for (BlockId id : program.inputs) fill(executor.bound(id), inputs);
   }
@@ -86,7 +90,9 @@ struct RankCase::Impl {
   const Program& program;
   RankContext& context;
   std::unique_ptr<Kernel> kernel;
-  RecordingTransport recording;
+  ChecksummedTransport sealed;
+  SwitchedTransport switched;
+  RecordingTransport recording;  // outermost: counts no seals
   Executor executor;
 };
 
@@ -103,6 +109,22 @@ double RankCase::forward_ms() {
   impl_->executor.run();
   const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   return ms;
+}
+
+void RankCase::sealed_forward() {
+  // Of memory that seals cannot look at, nothing but the numbers is proved.
+  impl_->switched.use_second(impl_->sealed.moves(impl_->kernel->device().memory_kind()));
+  forward_ms();
+  impl_->switched.use_second(false);
+}
+
+uint64_t RankCase::output_sum() const {
+  std::vector<uint64_t> sums;
+  for (const BlockId id : impl_->program.outputs) {
+    const BoundBlock bound = impl_->executor.bound(id);
+    sums.push_back(checksum(bound.data, bytes_of(*bound.block, impl_->schedule.problem.heads.dim)));
+  }
+  return checksum(reinterpret_cast<const std::byte*>(sums.data()), std::ssize(sums) * 8);
 }
 
 void RankCase::forward(ExecutionObserver& observer) {

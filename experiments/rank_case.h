@@ -7,6 +7,7 @@
 #include "lib/judge.h"
 #include "lib/ranks.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ class RankCase {
 
   /// One forward that begins on all ranks at once, in ms of this rank's steady clock.
   double forward_ms();
+  /// The same with a seal on every message (ChecksummedTransport), not to be timed. What it computes is right, or it
+  /// throws. Every rank must take part.
+  void sealed_forward();
+  /// A sum of all bits of the rank's O and LSE.
+  uint64_t output_sum() const;
   /// One more forward, seen by the observer.
   void forward(ExecutionObserver& observer);
   /// Bytes sent in the latest forward.

@@ -15,8 +15,8 @@ struct RankContext {
   Transport& transport;
 };
 
-/// Runs `body` once a local rank of the fabric, each in a thread of its own, and waits for all of them. If a rank throws, the
-/// others are freed; then the group's first error is thrown here. A fabric that has seen an error is spent.
+/// Runs `body` once a local rank of the fabric, each in a thread of its own, and waits for all of them. If a rank
+/// throws, the others are freed; then the group's first error is thrown here. A fabric that has seen an error is spent.
 /// Whatever `body` makes (executor, kernel) is gone before its rank leaves.
 /// `free_others`: called by each rank that throws, to free ranks that wait in neither control nor transport. By then
 /// its error is kept and the group knows of it, so that none that is freed can pass for the first.
