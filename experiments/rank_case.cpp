@@ -108,6 +108,8 @@ double RankCase::forward_ms() {
   const Clock::time_point begin = Clock::now();
   impl_->executor.run();
   const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  // Those that are done wait here, where the deadline counts for those that are not, and not for their next turn.
+  impl_->context.control.barrier();
   return ms;
 }
 
