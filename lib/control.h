@@ -3,6 +3,7 @@
 #include "lib/error.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ class Control {
   /// Sign of life: this rank has got on with its work. Cheap and callable from any of the rank's threads.
   virtual void tick() = 0;
   /// What this rank is doing, named in other ranks' errors: the operation's index, -1 outside a program, and a
-  /// string literal that names it. Also a sign of life.
+  /// string literal that names it. Also a sign of life. May throw the group's first error, as check() does.
   virtual void enter(int operation, const char* name) = 0;
   /// What this rank is blocked in, for judging whether it will ever come and for other ranks' errors. A transport that
   /// lives apart from the control says so once a wait gets long, and says that nothing is left to wait for (empty) when
@@ -43,6 +44,8 @@ class Control {
   virtual void waits_for(std::span<const Wanted>) {}
   /// Throws the group's first error if there is one. Cheap: a transport that waits by itself calls it now and then.
   virtual void check() {}
+  /// The group's first error as far as this rank has been told: code and text as they came from the rank that failed.
+  virtual std::optional<Error> first_error() { return std::nullopt; }
   /// Frees all ranks that wait; the first error of the group is the one everybody reports. Never throws.
   virtual void abort(const Error& error) noexcept = 0;
 };

@@ -48,8 +48,10 @@ void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>&
     RankContext context{rank, fabric.ranks(), *control, *transport};
     body(context);
   } catch (...) {
-    // Kept before the others are freed, so that none of them can be first.
-    first.offer(std::current_exception());
+    // Kept before the others are freed, so that none of them can be first. A rank that was freed by another process
+    // tells what that one said.
+    const auto before = control ? control->first_error() : std::nullopt;
+    first.offer(before ? std::make_exception_ptr(*before) : std::current_exception());
     if (control) control->abort(as_error(rank, std::current_exception()));
     if (free_others) free_others();
   }

@@ -3,7 +3,9 @@
 #include "lib/control.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ringfold {
@@ -21,6 +23,15 @@ class World {
   /// The control of one session, such as a case; all ranks open the same sessions in the same order. An abort in one
   /// session frees the ranks of that session and leaves the others as they are. Must not outlive the world.
   virtual std::unique_ptr<Control> open(std::chrono::milliseconds deadline) = 0;
+  /// Called once if the world is lost: soon, from a thread of the world's own, whatever this rank is busy with. For a
+  /// report that must be out before a launcher ends this process too. Never called after this object is destroyed.
+  virtual void on_lost(std::function<void(const Error&)> report) = 0;
+  /// Why the world is lost, if it is or if that shows within this time.
+  virtual std::optional<Error> lost_within(std::chrono::milliseconds time) = 0;
+  /// The end of the run, called by all ranks, by rank 0 once it has written everything: waits for it, so that a
+  /// launcher that ends all ranks because of the first one's exit code cannot cut rank 0 short. Returns rank 0's code;
+  /// the rank's own if the world is lost and rank 0 does not come soon.
+  virtual int leave(int exit_code) = 0;
 };
 
 }  // namespace ringfold

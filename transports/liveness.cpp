@@ -1,27 +1,29 @@
 #include "transports/liveness.h"
 
-#include "lib/error.h"
-
 #include <algorithm>
+#include <utility>
 
 namespace ringfold {
 
 namespace {
 
+constexpr int64_t kMostListed = 8;
+
 int64_t milliseconds(Liveness::Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-std::string describe(int rank, const Wanted& wanted) {
+}  // namespace
+
+std::string describe_wait(int rank, const Wanted& wanted) {
   if (wanted.operation < 0) return fmt::format("rank {} waits for rank {} in {}", rank, wanted.peer, wanted.what);
   return fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank, wanted.operation,
                      wanted.peer, wanted.what, wanted.bytes, wanted.tag);
 }
 
-}  // namespace
-
-Liveness::Liveness(int ranks, std::chrono::milliseconds deadline)
+Liveness::Liveness(int ranks, std::chrono::milliseconds deadline, NameOf name_of)
     : ranks_(static_cast<size_t>(ranks)),
+      name_of_(name_of ? std::move(name_of) : [](int rank) { return fmt::format("rank {}", rank); }),
       deadline_(deadline),
       period_(std::clamp<Duration>(deadline / 10, std::chrono::milliseconds(1), std::chrono::milliseconds(50))),
       looked_(std::chrono::steady_clock::now()) {}
@@ -55,41 +57,71 @@ void Liveness::survey(int rank, const WantedBy& wanted_by) {
   if (!suspicion) return;
   std::vector<int> path;
   std::vector<char> seen(ranks_.size(), 0);
-  judge(rank, path, seen, wanted_by);
+  if (const auto verdict = follow(rank, path, seen, wanted_by)) throw verdict->error;
 }
 
-void Liveness::judge(int rank, std::vector<int>& path, std::vector<char>& seen, const WantedBy& wanted_by) {
+void Liveness::set_silence(int rank, Duration silent, bool cut_off) {
+  at(rank).silent = silent;
+  at(rank).cut_off = cut_off;
+}
+
+std::optional<Liveness::Verdict> Liveness::judge(int rank, const WantedBy& wanted_by,
+                                                 std::chrono::milliseconds deadline) {
+  deadline_ = deadline;
+  is_told_ = true;
+  std::vector<int> path;
+  std::vector<char> seen(ranks_.size(), 0);
+  return follow(rank, path, seen, wanted_by);
+}
+
+std::optional<Liveness::Verdict> Liveness::follow(int rank, std::vector<int>& path, std::vector<char>& seen,
+                                                  const WantedBy& wanted_by) {
   seen[static_cast<size_t>(rank)] = 1;
   path.push_back(rank);
   for (const Wanted& wanted : wanted_by(rank)) {
     const Rank& peer = at(wanted.peer);
-    RINGFOLD_CHECK(!peer.left, ExitCode::peer_lost, "rank {} has left; {}", wanted.peer, waiting(wanted_by));
-    if (peer.waits == Waits::no) {
-      RINGFOLD_CHECK(peer.silent <= deadline_, ExitCode::deadline,
-                     "rank {} shows no progress {} for {} ms (deadline {} ms); {}", wanted.peer, doing(wanted.peer),
-                     milliseconds(peer.silent), milliseconds(deadline_), waiting(wanted_by));
+    std::optional<Verdict> verdict;
+    if (peer.left || !peer.is_waiting()) {
+      verdict = blame(wanted.peer, wanted_by);
     } else if (!seen[static_cast<size_t>(wanted.peer)]) {
-      judge(wanted.peer, path, seen, wanted_by);
+      verdict = follow(wanted.peer, path, seen, wanted_by);
     } else {
-      judge_circle(path, wanted.peer, wanted_by);
+      verdict = circle(path, wanted.peer, wanted_by);
     }
+    if (verdict) return verdict;
   }
   path.pop_back();
+  return std::nullopt;
 }
 
-void Liveness::judge_circle(const std::vector<int>& path, int first, const WantedBy& wanted_by) {
-  const auto begin = std::find(path.begin(), path.end(), first);
-  if (begin == path.end()) return;  // seen before, by another way: no circle
-  std::string circle;
-  for (auto rank = begin; rank != path.end(); ++rank) {
-    if (at(*rank).silent <= deadline_) return;
-    circle += fmt::format("{} -> ", *rank);
+std::optional<Liveness::Verdict> Liveness::blame(int rank, const WantedBy& wanted_by) const {
+  const Rank& peer = at(rank);
+  if (peer.left) {
+    return Verdict{rank, {ExitCode::peer_lost, fmt::format("{} has left; {}", name_of_(rank), waiting(wanted_by))}};
   }
-  throw Error(ExitCode::deadline, fmt::format("ranks {}{} wait for each other (deadline {} ms); {}", circle, first,
-                                              milliseconds(deadline_), waiting(wanted_by)));
+  if (peer.silent <= deadline_) return std::nullopt;
+  const char* sign = peer.cut_off ? "gives no sign of life (stopped, or its host cut off)" : "shows no progress";
+  return Verdict{rank,
+                 {ExitCode::deadline, fmt::format("{} {} {} for {} ms (deadline {} ms); {}", name_of_(rank), sign,
+                                                  doing(rank), milliseconds(peer.silent), milliseconds(deadline_),
+                                                  is_told_ ? everybody(rank, wanted_by) : waiting(wanted_by))}};
 }
 
-std::string Liveness::doing(int rank) {
+std::optional<Liveness::Verdict> Liveness::circle(const std::vector<int>& path, int first,
+                                                  const WantedBy& wanted_by) const {
+  const auto begin = std::find(path.begin(), path.end(), first);
+  if (begin == path.end()) return std::nullopt;  // seen before, by another way: no circle
+  std::string ranks;
+  for (auto rank = begin; rank != path.end(); ++rank) {
+    if (at(*rank).silent <= deadline_) return std::nullopt;
+    ranks += fmt::format("{} -> ", *rank);
+  }
+  return Verdict{-1,
+                 {ExitCode::deadline, fmt::format("ranks {}{} wait for each other (deadline {} ms); {}", ranks, first,
+                                                  milliseconds(deadline_), waiting(wanted_by))}};
+}
+
+std::string Liveness::doing(int rank) const {
   if (!at(rank).arrived) return "(it has not started)";
   const int operation = at(rank).operation.load(std::memory_order_relaxed);
   if (operation < 0) return "outside a program";
@@ -97,23 +129,43 @@ std::string Liveness::doing(int rank) {
 }
 
 /// What each rank that waits waits for; one thing a rank and eight ranks are enough to see the pattern.
-std::string Liveness::waiting(const WantedBy& wanted_by) {
+std::string Liveness::waiting(const WantedBy& wanted_by) const {
   std::string text;
   int64_t listed = 0;
   int64_t more = 0;
   for (size_t rank = 0; rank < ranks_.size(); ++rank) {
-    if (ranks_[rank].waits == Waits::no) continue;
+    if (!ranks_[rank].is_waiting()) continue;
     const std::vector<Wanted> wanted = wanted_by(static_cast<int>(rank));
     if (wanted.empty()) continue;
-    if (++listed > 8) {
+    if (++listed > kMostListed) {
       ++more;
       continue;
     }
     if (!text.empty()) text += "; ";
-    text += describe(static_cast<int>(rank), wanted.front());
+    text += describe_wait(static_cast<int>(rank), wanted.front());
     if (wanted.size() > 1) text += fmt::format(" and {} more", wanted.size() - 1);
   }
   if (more > 0) text += fmt::format("; {} more ranks wait", more);
+  return text;
+}
+
+std::string Liveness::everybody(int except, const WantedBy& wanted_by) const {
+  std::string text;
+  int64_t more = -kMostListed;
+  for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
+    if (rank == except || at(rank).left || ++more > 0) continue;
+    if (!text.empty()) text += "; ";
+    const std::vector<Wanted> wanted = at(rank).is_waiting() ? wanted_by(rank) : std::vector<Wanted>();
+    const auto owed =
+        std::find_if(wanted.begin(), wanted.end(), [&](const Wanted& each) { return each.peer == except; });
+    if (wanted.empty()) {
+      text += fmt::format("rank {} is {}", rank, at(rank).cut_off ? "silent too" : doing(rank));
+    } else {
+      text += describe_wait(rank, owed == wanted.end() ? wanted.front() : *owed);
+      if (wanted.size() > 1) text += fmt::format(" and {} more", wanted.size() - 1);
+    }
+  }
+  if (more > 0) text += fmt::format("; and {} more ranks", more);
   return text;
 }
 

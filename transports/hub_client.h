@@ -1,0 +1,17 @@
+#pragma once
+
+#include "lib/world.h"
+#include "transports/hub.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ringfold {
+
+/// A rank's world over its connection to the hub. `hub`, given to the rank in whose process it is, lives until no
+/// world holds it. A string given to a collective is at most 64 MiB long.
+std::unique_ptr<World> make_hub_client(int rank, std::vector<std::string> names, Socket to_hub,
+                                       std::shared_ptr<Hub> hub = nullptr);
+
+}  // namespace ringfold
