@@ -2,10 +2,12 @@
 
 #include "lib/dtype.h"
 #include "lib/error.h"
+#include "lib/reference_row.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace ringfold {
@@ -25,6 +27,22 @@ void for_each_row(const Tensor& tensor, Visit&& visit) {
       for (int64_t p = part.begin; p < part.end; ++p) visit(head, part.sequence, p, part.row + p - part.begin);
     }
   }
+}
+
+/// Calls visit(where, row, row of `compact`) for every row of a tensor and of a compact copy's.
+template <typename Visit>
+void for_each_pair(const Tensor& tensor, const Tensor& compact, int64_t channels, Visit&& visit) {
+  const std::byte* other = compact.data;
+  for_each_row(tensor, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
+    visit(QueryRow{sequence, position, head}, row_data(tensor, head, row), other);
+    other += channels * bytes_of(tensor.dtype);
+  });
+}
+
+float float_at(const std::byte* row, int64_t channel) {
+  float number = 0;
+  std::memcpy(&number, row + channel * static_cast<int64_t>(sizeof number), sizeof number);
+  return number;
 }
 
 /// A compact copy of a tensor's rows.
@@ -75,8 +93,7 @@ double longest_row(const Tensor& tensor, int64_t channels) {
 double largest_lse(const Tensor& lse) {
   double largest = 0;
   for_each_row(lse, [&](int64_t head, int64_t, int64_t, int64_t row) {
-    float value = 0;
-    std::memcpy(&value, row_data(lse, head, row), sizeof value);
+    const float value = float_at(row_data(lse, head, row), 0);
     if (std::isfinite(value)) largest = std::max(largest, std::abs(static_cast<double>(value)));
   });
   return largest;
@@ -165,46 +182,35 @@ void CheckingKernel::copy(Queue& queue, const CopyTask& task) {
 
 void CheckingKernel::compare_states(std::string_view what, const StateTensor& got, const StateTensor& wanted,
                                     int64_t dim, double o_allowed, double lse_allowed) {
-  const auto value = [](const std::byte* row, int64_t channel) {
-    float number = 0;
-    std::memcpy(&number, row + channel * static_cast<int64_t>(sizeof number), sizeof number);
-    return number;
-  };
-  const std::byte* wanted_o = wanted.o.data;
-  const std::byte* wanted_lse = wanted.lse.data;
-  std::vector<const std::byte*> got_lse;
-  for_each_row(got.lse,
-               [&](int64_t head, int64_t, int64_t, int64_t row) { got_lse.push_back(row_data(got.lse, head, row)); });
+  std::vector<std::pair<double, double>> lse;
+  for_each_pair(got.lse, wanted.lse, 1, [&](const QueryRow&, const std::byte* row, const std::byte* other) {
+    lse.emplace_back(float_at(row, 0), float_at(other, 0));
+  });
   size_t index = 0;
-  for_each_row(got.o, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
+  for_each_pair(got.o, wanted.o, dim, [&](const QueryRow& at, const std::byte* row, const std::byte* other) {
     double square = 0;
     for (int64_t c = 0; c < dim; ++c) {
-      const double difference = value(row_data(got.o, head, row), c) - static_cast<double>(value(wanted_o, c));
+      const double difference = float_at(row, c) - static_cast<double>(float_at(other, c));
       square += difference * difference;
     }
-    const double l = value(got_lse[index++], 0);
-    const double wanted_l = value(wanted_lse, 0);
+    const auto [l, wanted_l] = lse[index++];
     const double lse_error = l == wanted_l ? 0 : std::abs(l - wanted_l);
     ++rows_;
     // Written so that NaN is refused.
     RINGFOLD_CHECK(std::sqrt(square) <= o_allowed && lse_error <= lse_allowed, ExitCode::numerics,
                    "{}: the kernels differ for sequence {}, position {}, head {}: O by {:.3g} (allowed {:.3g}), LSE {} "
                    "and {} (allowed {:.3g})",
-                   what, sequence, position, head, std::sqrt(square), o_allowed, l, wanted_l, lse_allowed);
-    wanted_o += dim * static_cast<int64_t>(sizeof(float));
-    wanted_lse += sizeof(float);
+                   what, at.sequence, at.position, at.head, std::sqrt(square), o_allowed, l, wanted_l, lse_allowed);
   });
 }
 
 void CheckingKernel::compare_bits(std::string_view what, const Tensor& got, const Tensor& wanted, int64_t channels) {
-  const std::byte* expected = wanted.data;
   const auto bytes = static_cast<size_t>(channels * bytes_of(got.dtype));
-  for_each_row(got, [&](int64_t head, int64_t sequence, int64_t position, int64_t row) {
+  for_each_pair(got, wanted, channels, [&](const QueryRow& at, const std::byte* row, const std::byte* other) {
     ++rows_;
-    RINGFOLD_CHECK(std::memcmp(row_data(got, head, row), expected, bytes) == 0, ExitCode::numerics,
-                   "{}: the kernels differ in bits for sequence {}, position {}, head {}", what, sequence, position,
-                   head);
-    expected += bytes;
+    RINGFOLD_CHECK(std::memcmp(row, other, bytes) == 0, ExitCode::numerics,
+                   "{}: the kernels differ in bits for sequence {}, position {}, head {}", what, at.sequence,
+                   at.position, at.head);
   });
 }
 

@@ -24,8 +24,4 @@ std::vector<Exhibit> mask_exhibits();
 /// Messages that go astray, wait for each other or land in memory that is in use.
 std::vector<Exhibit> exchange_exhibits();
 
-/// A ring: rank r has queries[r], passes travels[r] on and attends stays[r] as well, which it keeps.
-Schedule ring_of(const Problem& problem, const std::vector<TokenSet>& queries, const std::vector<TokenSet>& travels,
-                 const std::vector<TokenSet>& stays = {});
-
 }  // namespace ringfold

@@ -86,34 +86,6 @@ Schedule few_kv_heads(bool defective) {
 
 }  // namespace
 
-Schedule ring_of(const Problem& problem, const std::vector<TokenSet>& queries, const std::vector<TokenSet>& travels,
-                 const std::vector<TokenSet>& stays) {
-  const auto ranks = static_cast<int>(queries.size());
-  const auto at = [](int rank) { return static_cast<size_t>(rank); };
-  Schedule schedule{"by hand", problem, {ranks, 1}, {}};
-  for (int rank = 0; rank < ranks; ++rank) {
-    ProgramMaker maker(problem);
-    const BlockId q = maker.input(BlockKind::q, queries[at(rank)], {0, problem.heads.query});
-    BlockId kv = maker.input(BlockKind::kv, travels[at(rank)], {0, problem.heads.kv});
-    BlockId state = maker.attend(maker.whole(q), {maker.whole(kv)});
-    if (!stays.empty()) {
-      const BlockId local = maker.input(BlockKind::kv, stays[at(rank)], {0, problem.heads.kv});
-      state = maker.attend(maker.whole(q), {maker.whole(local)}, state);
-    }
-    for (int step = 1; step < ranks; ++step) {
-      const TokenSet& arriving = travels[at((rank - step + ranks) % ranks)];
-      const BlockId next = maker.block(BlockKind::kv, arriving, {0, problem.heads.kv});
-      const auto tag = static_cast<uint64_t>(step);
-      maker.add(Exchange{{{(rank + 1) % ranks, tag, maker.whole(kv)}}, {{(rank + ranks - 1) % ranks, tag, next}}});
-      kv = next;
-      state = maker.attend(maker.whole(q), {maker.whole(kv)}, state);
-    }
-    maker.finish(state);
-    schedule.ranks.push_back(std::move(maker.program));
-  }
-  return schedule;
-}
-
 std::vector<Exhibit> placement_exhibits() {
   return {
       {"Replicated tokens go round the ring", "sgl-project/sglang, pull request 33327", replicated_rotated,

@@ -79,16 +79,23 @@ Problem small_problem(int64_t query, int64_t query_heads, int64_t kv_heads, int6
 TokenSet kv_part(const Problem& problem, int parts, int index) { return cut(problem, false, parts, index); }
 TokenSet query_part(const Problem& problem, int parts, int index) { return cut(problem, true, parts, index); }
 
-Schedule ring_plan(const Problem& problem, int ranks) {
+Schedule ring_of(const Problem& problem, const std::vector<TokenSet>& queries, const std::vector<TokenSet>& travels,
+                 const std::vector<TokenSet>& stays) {
+  const auto ranks = static_cast<int>(queries.size());
+  const auto at = [](int rank) { return static_cast<size_t>(rank); };
   Schedule schedule = empty_plan(problem, ranks);
   for (int rank = 0; rank < ranks; ++rank) {
     ProgramMaker maker(problem);
-    const BlockId q = maker.input(BlockKind::q, query_part(problem, ranks, rank), {0, problem.heads.query});
-    BlockId kv = maker.input(BlockKind::kv, kv_part(problem, ranks, rank), {0, problem.heads.kv});
+    const BlockId q = maker.input(BlockKind::q, queries[at(rank)], {0, problem.heads.query});
+    BlockId kv = maker.input(BlockKind::kv, travels[at(rank)], {0, problem.heads.kv});
     BlockId state = maker.attend(maker.whole(q), {maker.whole(kv)});
+    if (!stays.empty()) {
+      const BlockId local = maker.input(BlockKind::kv, stays[at(rank)], {0, problem.heads.kv});
+      state = maker.attend(maker.whole(q), {maker.whole(local)}, state);
+    }
     for (int step = 1; step < ranks; ++step) {
-      const int source = (rank - step + ranks) % ranks;
-      const BlockId next = maker.block(BlockKind::kv, kv_part(problem, ranks, source), {0, problem.heads.kv});
+      const TokenSet& arriving = travels[at((rank - step + ranks) % ranks)];
+      const BlockId next = maker.block(BlockKind::kv, arriving, {0, problem.heads.kv});
       const auto tag = static_cast<uint64_t>(step);
       maker.add(Exchange{{{(rank + 1) % ranks, tag, maker.whole(kv)}}, {{(rank + ranks - 1) % ranks, tag, next}}});
       kv = next;
@@ -98,6 +105,16 @@ Schedule ring_plan(const Problem& problem, int ranks) {
     schedule.ranks.push_back(std::move(maker.program));
   }
   return schedule;
+}
+
+Schedule ring_plan(const Problem& problem, int ranks) {
+  std::vector<TokenSet> queries;
+  std::vector<TokenSet> travels;
+  for (int rank = 0; rank < ranks; ++rank) {
+    queries.push_back(query_part(problem, ranks, rank));
+    travels.push_back(kv_part(problem, ranks, rank));
+  }
+  return ring_of(problem, queries, travels);
 }
 
 Schedule gather_plan(const Problem& problem, int ranks) {

@@ -36,6 +36,9 @@ Problem small_problem(int64_t query, int64_t query_heads = 2, int64_t kv_heads =
 TokenSet kv_part(const Problem& problem, int parts, int index);
 TokenSet query_part(const Problem& problem, int parts, int index);
 
+/// A ring: rank r has queries[r], passes travels[r] on and attends stays[r] as well, which it keeps.
+Schedule ring_of(const Problem& problem, const std::vector<TokenSet>& queries, const std::vector<TokenSet>& travels,
+                 const std::vector<TokenSet>& stays = {});
 /// Ring over contiguous shards, as small as it can be written: rank r holds part r of Q and KV, KV go from r to r + 1.
 Schedule ring_plan(const Problem& problem, int ranks);
 /// Each rank sends its KV to every other in one exchange, then attends all at once.
