@@ -14,7 +14,7 @@ constexpr std::array kPlannedStrategies = {
     "double_ring",  "edge_disjoint_rings", "group_cast", "helper_ring", "mesh",        "pass_q",      "split_kv",
     "striped_ring", "token_ring",          "ulysses",    "usp",         "window_halo", "zigzag_ring",
 };
-constexpr std::array kPlannedTransports = {"nccl", "peer_copy", "ucx"};
+constexpr std::array kPlannedTransports = {"nccl", "peer_copy"};
 constexpr std::array kPlannedKernels = {"cudnn", "flashinfer"};
 
 template <typename Planned>

@@ -13,7 +13,7 @@ namespace ringfold {
 /// of its (sender, receiver, tag) it is, how long and what it adds up to. Whatever loses, doubles, swaps, cuts or
 /// changes messages below ends in Error(peer_lost) that names the message, or in the deadline of the transport below:
 /// never in a wrong answer. Costs a pass over the bytes on both sides and one small message more for each.
-/// Tags must be below 2^63, each used once per peer in an exchange. Every rank must be wrapped alike.
+/// Tags must be below 2^52, each used once per peer in an exchange. Every rank must be wrapped alike.
 class ChecksummedTransport final : public StagedTransport {
  public:
   ChecksummedTransport(Transport& inner, int rank);

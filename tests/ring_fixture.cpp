@@ -92,10 +92,18 @@ void place_apart(Schedule& schedule) {
   }
 }
 
-std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds deadline) {
-  const TransportInfo* info = find_transport("in_process");
-  RINGFOLD_INVARIANT(info != nullptr, "no in_process transport");
+std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds deadline, std::string_view transport) {
+  const TransportInfo* info = find_transport(transport);
+  RINGFOLD_INVARIANT(info != nullptr, "no transport {}", transport);
   return info->make(ranks, {deadline});
+}
+
+std::vector<std::string> tested_transports() {
+  std::vector<std::string> names;
+  for (const TransportInfo& info : transport_table()) {
+    if (!info.unavailable()) names.emplace_back(info.id);
+  }
+  return names;
 }
 
 Outputs run_schedule(const Schedule& schedule, Fabric& fabric, const Wrap& wrap, int repeats) {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace ringfold {
@@ -30,7 +32,10 @@ Outputs run_schedule(const Schedule& schedule, Fabric& fabric, const Wrap& wrap 
 /// The same on in_process ranks.
 Outputs run_schedule(const Schedule& schedule, const Wrap& wrap = {}, int repeats = 1);
 
-/// An in_process fabric with a deadline.
-std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds deadline = std::chrono::seconds(60));
+/// Ranks that are threads.
+std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds deadline = std::chrono::seconds(60),
+                                       std::string_view transport = "in_process");
+/// Those that this machine has.
+std::vector<std::string> tested_transports();
 
 }  // namespace ringfold

@@ -58,7 +58,7 @@ class Plan(ProgramTest):
         self.assertIn('0-3,7', self.ringfold('plan', '--help').stdout)
 
     def test_planning_needs_neither_transport_nor_kernel(self):
-        for missing in ('kernel=cudnn', 'transport=ucx'):
+        for missing in ('kernel=cudnn', 'transport=nccl'):
             document = json.loads(self.ringfold('plan', 'small.yaml', missing, '--json').stdout)
             self.assertEqual([(case['verdict'], case['reason']) for case in document['cases']], [('proved', '')] * 3)
             self.assertEqual(self.ringfold('plan', 'small.yaml', missing).stdout,

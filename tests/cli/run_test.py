@@ -96,7 +96,7 @@ class Skipped(ProgramTest):
     def test_what_is_missing_is_a_row_with_its_reason(self):
         self.write('small.yaml', SMALL)
         for number, (override, reason) in enumerate([
-                ('kernel=cudnn', 'cudnn'), ('transport=ucx', 'ucx'), ('problem.softcap=30', 'softcap'),
+                ('kernel=cudnn', 'cudnn'), ('transport=nccl', 'nccl'), ('problem.softcap=30', 'softcap'),
                 ('strategies=[ulysses]', 'ulysses'), ('problem.mask={window: 4}', 'window'),
                 ('problem.heads={query: 64, kv: 64, dim: 128} problem.sequences=[{query: 16Mi}]', 'memory')]):
             overrides = override.split(' problem.s')

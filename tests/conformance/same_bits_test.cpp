@@ -1,7 +1,9 @@
-// Same case, same bits: run to run, and under any delay or order of messages.
+// Same case, same bits: run to run, on every transport, and under any delay or order of messages.
+#include "lib/cost.h"
 #include "lib/delaying_transport.h"
 #include "tests/catch.h"
 #include "tests/conformance/harness.h"
+#include "tests/ring_fixture.h"
 
 namespace ringfold {
 namespace {
@@ -48,6 +50,66 @@ TEST_CASE("a hundred seeds of delays give the same bits") {
       };
       INFO("seed " << seed);
       REQUIRE(run(schedule, *fixture.inputs, *fixture.judge, delayed) == expected);
+    }
+  }
+}
+
+/// Runs on every transport but in_process, whose bits are what is expected; so are the plan's bytes.
+void compare_transports(const Variant& variant, const Problem& problem, const Cluster& cluster,
+                        const WrapTransport& wrap = {}) {
+  const Schedule schedule = proved_plan(variant, problem, cluster);
+  if (schedule.ranks.empty()) return;
+  const GeneratedInputs inputs(problem, InputKind::peaked, 9);
+  Judge judge(inputs, 1e9, TokenSet{});
+  judge.prepare(query_set(problem), {0, problem.heads.query});
+  for (const std::string_view kernel : {"cpu_reference", "cpu_fast"}) {
+    Execution execution;
+    execution.kernel = kernel;
+    const Outcome expected = run(schedule, inputs, judge, execution);
+    CHECK(expected.sent_bytes == cost_of(schedule).sent_bytes);
+    for (const std::string& transport : tested_transports()) {
+      INFO(variant.text() << " sp " << cluster.sp << " tp " << cluster.tp << " " << kernel << " " << transport);
+      execution.transport = transport;
+      execution.wrap = wrap;
+      if (transport != "in_process") CHECK((run(schedule, inputs, judge, execution) == expected));
+    }
+  }
+}
+
+TEST_CASE("every transport gives the same bits and moves the plan's bytes") {
+  std::vector<Problem> problems(4);
+  problems[0].sequences = {{45, 30}, {2, 0}, {0, 4}, {19, 0}};
+  problems[0].heads = {6, 2, 16};
+  problems[0].placement = PlacementKind::tokens;
+  problems[1].sequences = {{70, 0}};
+  problems[1].heads = {28, 7, 16};
+  problems[1].dtype = DType::bf16;
+  problems[1].placement = PlacementKind::heads;
+  problems[2].sequences = {{33, 129}, {0, 7}, {1, 64}, {0, 0}, {130, 0}};
+  problems[2].heads = {6, 2, 33};
+  problems[2].mask.kind = MaskKind::full;
+  problems[2].dtype = DType::fp16;
+  problems[3].sequences = {{1, 0}, {3, 500}};
+  problems[3].heads = {5, 5, 1};
+  problems[3].placement = PlacementKind::zigzag;
+  for (const Problem& problem : problems) {
+    for (const Variant& variant : all_variants()) {
+      for (const Cluster cluster : {Cluster{1, 1}, Cluster{2, 1}, Cluster{5, 1}, Cluster{3, 2}}) {
+        compare_transports(variant, problem, cluster);
+      }
+    }
+  }
+}
+
+TEST_CASE("every transport gives the same bits however messages are delayed") {
+  const Fixture fixture;
+  for (const Variant& variant : all_variants()) {
+    for (uint64_t seed = 0; seed < 5; ++seed) {
+      INFO("seed " << seed);
+      compare_transports(variant, fixture.problem, {4, 1}, [&](RankContext& context) {
+        return std::make_unique<DelayingTransport>(context.transport, seed * 64 + static_cast<uint64_t>(context.rank),
+                                                   std::chrono::microseconds(200));
+      });
     }
   }
 }

@@ -32,7 +32,7 @@ const std::map<std::string, Rule> kRules = {
 
 // POSIX headers have an extension or a folder of the system; C++'s own have neither.
 bool is_system(const std::string& header) {
-  static const std::set<std::string> posix = {"fcntl.h", "poll.h",   "pthread.h", "sched.h",  "signal.h",
+  static const std::set<std::string> posix = {"dlfcn.h", "fcntl.h", "poll.h",   "pthread.h", "sched.h",  "signal.h",
                                               "spawn.h", "stdlib.h", "time.h",    "unistd.h", "cpuid.h"};
   return header.find_first_of("./") == std::string::npos || header.starts_with("sys/") || posix.contains(header);
 }

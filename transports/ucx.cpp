@@ -1,0 +1,101 @@
+// ucx: ranks are threads or processes, on one host or many; exchanges go over UCX's tagged messages. Each rank has a
+// worker of its own for each session, so that nothing of a session that failed can meet a later one's. See ucx_engine.h.
+#include "lib/error.h"
+#include "lib/transport.h"
+#include "lib/world.h"
+#include "transports/local_worlds.h"
+#include "transports/ucx_engine.h"
+
+namespace ringfold {
+
+namespace {
+
+class UcxFence final : public Fence {
+ public:
+  explicit UcxFence(UcxEngine& engine) : engine_(engine) {}
+  bool ready() override { return done.load(std::memory_order_acquire); }
+  void wait() override { engine_.wait(done); }
+
+  std::atomic<bool> done{true};  // nothing enqueued yet: nothing to wait for
+
+ private:
+  UcxEngine& engine_;
+};
+
+class UcxTransport final : public Transport {
+ public:
+  UcxTransport(std::shared_ptr<UcxContext> context, Control& control, std::chrono::milliseconds deadline)
+      : engine_(std::move(context), control, deadline) {}
+
+  std::unique_ptr<Fence> make_fence() override { return std::make_unique<UcxFence>(engine_); }
+  /// Waits for `after` on the host: UCX knows no queues.
+  void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
+    if (after != nullptr) after->wait();
+    engine_.enqueue(exchange, static_cast<UcxFence&>(done).done);
+  }
+  void synchronize() override { engine_.synchronize(); }
+  void cancel() noexcept override { engine_.cancel(); }
+  bool moves(MemoryKind kind) const override { return engine_.context().moves(kind); }
+
+ private:
+  UcxEngine engine_;
+};
+
+class UcxFabric final : public Fabric {
+ public:
+  UcxFabric(int ranks, const TransportOptions& options)
+      : ranks_(ranks), options_(options), context_(std::make_shared<UcxContext>(ranks)) {
+    if (options.world == nullptr) {
+      worlds_ = make_local_worlds(ranks);
+    } else {
+      RINGFOLD_INVARIANT(options.world->size() == ranks, "{} ranks in a world of {}", ranks, options.world->size());
+    }
+  }
+  int ranks() const override { return ranks_; }
+  bool is_local(int rank) const override { return options_.world == nullptr || rank == options_.world->rank(); }
+  std::unique_ptr<Control> make_control(int rank) override {
+    World& world = options_.world != nullptr ? *options_.world : *worlds_[static_cast<size_t>(rank)];
+    return world.open(options_.deadline);
+  }
+  std::unique_ptr<Transport> make_transport(int, Control& control) override {
+    return std::make_unique<UcxTransport>(context_, control, options_.deadline);
+  }
+
+ private:
+  int ranks_;
+  TransportOptions options_;
+  std::shared_ptr<UcxContext> context_;
+  std::vector<std::unique_ptr<World>> worlds_;  ///< of ranks that are threads
+};
+
+std::optional<std::string> unavailable() {
+  try {
+    const UcxContext context(2);
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string describe() {
+  const UcxContext context(2);
+  return fmt::format("{}; transports {}; memory of {}", ucx_library_text(), joined(context.transports()),
+                     context.moves(MemoryKind::cuda) ? "host and CUDA" : "host");
+}
+
+std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
+  return std::make_unique<UcxFabric>(ranks, options);
+}
+
+}  // namespace
+
+}  // namespace ringfold
+
+RINGFOLD_TRANSPORT(ucx, "ranks are threads or processes, messages go over UCX", ringfold::unavailable,
+                   ringfold::describe, ringfold::make)

@@ -1,0 +1,279 @@
+// Exchanges on a worker: posting, ending, cancelling. How a rank waits is in ucx_waiting.cpp.
+#include "transports/ucx_engine.h"
+
+#include "lib/stop.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <thread>
+#include <utility>
+
+namespace ringfold {
+
+namespace {
+
+/// About 100 us of looking where every rank of the host has a core; a moment where ranks share cores.
+constexpr int kSpins = 1000;
+/// How long a rank that leaves waits for what it has sent to be on its way, and one that gives up for UCX to let go.
+constexpr std::chrono::milliseconds kFarewell{2000};
+constexpr std::chrono::milliseconds kLettingGo{200};
+
+ucp_worker_h make_worker(const UcxContext& context) {
+  ucp_worker_params_t params{};
+  params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
+  params.thread_mode = UCS_THREAD_MODE_SERIALIZED;
+  ucp_worker_h worker = nullptr;
+  const ucs_status_t status = ucp_worker_create(context.handle(), &params, &worker);
+  RINGFOLD_CHECK(status == UCS_OK, ExitCode::unavailable, "no UCX worker: {}", ucx_error_text(status));
+  return worker;
+}
+
+}  // namespace
+
+UcxEngine::UcxEngine(std::shared_ptr<UcxContext> context, Control& control, std::chrono::milliseconds deadline)
+    : context_(std::move(context)),
+      control_(control),
+      rank_(control.rank()),
+      tag_bits_(64 - std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(control.size() - 1))))),
+      deadline_(deadline),
+      worker_(make_worker(*context_)) {
+  ucp_worker_attr_t attributes{};
+  attributes.field_mask = UCP_WORKER_ATTR_FIELD_THREAD_MODE;
+  ucp_worker_query(worker_.get(), &attributes);
+  RINGFOLD_CHECK(attributes.thread_mode >= UCS_THREAD_MODE_SERIALIZED, ExitCode::unavailable,
+                 "this UCX was built for one thread only");
+  const ucs_status_t status = ucp_worker_get_efd(worker_.get(), &descriptor_);
+  RINGFOLD_CHECK(status == UCS_OK, ExitCode::unavailable, "UCX cannot wake who waits: {}", ucx_error_text(status));
+  peers_ = std::make_unique<UcxPeers>(*context_, worker_.get(), control);
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  spins_ = peers_->on_this_host() <= static_cast<int>(cores) ? kSpins : 0;
+  constexpr size_t kAlignment = 64;
+  request_stride_ = (context_->request_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment;
+  helper_ = std::make_unique<UcxHelper>(descriptor_, [this] { return look(); });
+}
+
+UcxEngine::~UcxEngine() {
+  const bool in_order = close_in_order();
+  give_up(in_order);
+}
+
+/// What cannot be sent is said before anything is.
+void UcxEngine::check(const BoundExchange& exchange) const {
+  for (const std::vector<Transfer>* transfers : {&exchange.receives, &exchange.sends}) {
+    for (const Transfer& transfer : *transfers) {
+      RINGFOLD_INVARIANT(transfer.peer >= 0 && transfer.peer < peers_->size(),
+                         "rank {}, operation {}: a peer outside 0..{}", rank_, exchange.operation, peers_->size() - 1);
+      RINGFOLD_INVARIANT(transfer.tag >> tag_bits_ == 0, "rank {}, operation {}: tag {} has more than {} bits", rank_,
+                         exchange.operation, transfer.tag, tag_bits_);
+    }
+  }
+}
+
+void UcxEngine::enqueue(const BoundExchange& exchange, std::atomic<bool>& done) {
+  bool is_left = false;
+  {
+    const Lock lock(mutex_);
+    throw_if_over();
+    check(exchange);
+    done.store(false, std::memory_order_relaxed);
+    queue_.push_back({&exchange, &done});
+    outstanding_.fetch_add(1, std::memory_order_relaxed);
+    if (!working()) {
+      advance();
+      if (working()) progress();
+    }
+    is_left = working();
+  }
+  if (is_left) helper_->call();
+}
+
+bool UcxEngine::progress() {
+  if (ucp_worker_progress(worker_.get()) == 0) return false;
+  control_.tick();
+  advance();
+  return true;
+}
+
+/// Ends the exchange in flight if all its transfers have, and starts those after it.
+void UcxEngine::advance() {
+  while (unfinished_ == 0) {
+    if (current_.exchange != nullptr) {
+      current_.done->store(true, std::memory_order_release);
+      current_ = {};
+      outstanding_.fetch_sub(1, std::memory_order_release);
+    }
+    if (next_ == queue_.size()) {
+      queue_.clear();
+      next_ = 0;
+      return;
+    }
+    start();
+  }
+}
+
+void UcxEngine::start() {
+  current_ = queue_[next_++];
+  const BoundExchange& exchange = *current_.exchange;
+  const size_t receives = exchange.receives.size();
+  const size_t count = receives + exchange.sends.size();
+  slots_.assign(count, {});
+  if (requests_.size() < (count + 1) * request_stride_) requests_.resize((count + 1) * request_stride_);
+  unfinished_ = static_cast<int64_t>(count);
+  for (size_t i = 0; i < count; ++i) {
+    slots_[i].engine = this;
+    slots_[i].sends = i >= receives;
+    slots_[i].transfer = i < receives ? &exchange.receives[i] : &exchange.sends[i - receives];
+    slots_[i].in_library = true;
+  }
+  for (size_t i = 0; i < count; ++i) post(i);
+}
+
+void UcxEngine::post(size_t index) {
+  Slot& slot = slots_[index];
+  const Transfer& transfer = *slot.transfer;
+  ucp_request_param_t params{};
+  params.op_attr_mask = UCP_OP_ATTR_FIELD_REQUEST | UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+  params.user_data = &slot;
+  params.request = request_of(index);
+  if (!context_->moves(MemoryKind::cuda)) {  // else UCX looks at the address
+    params.op_attr_mask |= UCP_OP_ATTR_FIELD_MEMORY_TYPE;
+    params.memory_type = UCS_MEMORY_TYPE_HOST;
+  }
+  const auto bytes = static_cast<size_t>(transfer.bytes);
+  ucs_status_ptr_t request = nullptr;
+  ++in_library_;
+  if (slot.sends) {
+    params.cb.send = [](void*, ucs_status_t status, void* user_data) {
+      auto* ended = static_cast<Slot*>(user_data);
+      ended->engine->end(*ended, status, 0);
+    };
+    ucp_ep_h to = peers_->endpoint(transfer.peer);
+    request = to == nullptr ? UCS_STATUS_PTR(peers_->failure(transfer.peer))
+                            : ucp_tag_send_nbx(to, transfer.data, bytes, tag_of(rank_, transfer.tag), &params);
+    if (!UCS_PTR_IS_PTR(request)) end(slot, UCS_PTR_STATUS(request), 0);
+  } else {
+    params.op_attr_mask |= UCP_OP_ATTR_FLAG_NO_IMM_CMPL;  // else nobody says how much a message held that was there
+    params.cb.recv = [](void*, ucs_status_t status, const ucp_tag_recv_info_t* info, void* user_data) {
+      auto* ended = static_cast<Slot*>(user_data);
+      ended->engine->end(*ended, status, info->length);
+    };
+    request = ucp_tag_recv_nbx(worker_.get(), transfer.data, bytes, tag_of(transfer.peer, transfer.tag),
+                               ~ucp_tag_t{0}, &params);
+    if (UCS_PTR_IS_ERR(request)) end(slot, UCS_PTR_STATUS(request), 0);
+  }
+}
+
+void UcxEngine::end(Slot& slot, ucs_status_t status, size_t bytes) {
+  --in_library_;
+  slot.in_library = false;
+  if (closed_) return;
+  if (status != UCS_OK || (!slot.sends && bytes != static_cast<size_t>(slot.transfer->bytes))) {
+    note_failure(slot, status, bytes);
+    return;
+  }
+  slot.ended = true;
+  --unfinished_;
+}
+
+void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes) {
+  if (failure_) return;
+  const Transfer& transfer = *slot.transfer;
+  const int operation = current_.exchange->operation;
+  if (status == UCS_OK || status == UCS_ERR_MESSAGE_TRUNCATED) {
+    failure_ = Error(ExitCode::internal,
+                     fmt::format("rank {} sends {} bytes with tag {} to rank {}, which expects {} in operation {}",
+                                 transfer.peer, status == UCS_OK ? std::to_string(bytes) : "more", transfer.tag, rank_,
+                                 transfer.bytes, operation));
+    return;
+  }
+  const std::string waits = fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_,
+                                        operation, transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes,
+                                        transfer.tag);
+  if (status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NO_MEMORY) {
+    failure_ = Error(ExitCode::unavailable, fmt::format("rank {} cannot reach rank {} over UCX: {}; {}", rank_,
+                                                        transfer.peer, ucx_error_text(status), waits));
+    return;
+  }
+  failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
+                                                    ucx_error_text(status), waits));
+  failed_at_ = Clock::now();
+}
+
+/// True if all that this rank has sent is on its way and its connections are closed.
+bool UcxEngine::close_in_order() noexcept {
+  try {
+    helper_.reset();
+    const Lock lock(mutex_);
+    if (closed_ || failure_ || outstanding_ > 0) return false;
+    const auto end = Clock::now() + std::min(deadline_, kFarewell);
+    for (int i = 0; peers_->closing(false); ++i) {
+      if (Clock::now() > end) return false;
+      if (!progress()) std::this_thread::yield();
+      if (i % 1024 == 0) control_.check();
+    }
+    return true;
+  } catch (const std::exception&) {  // others have failed: nobody waits for what this rank has sent
+    return false;
+  }
+}
+
+void UcxEngine::give_up(bool in_order) noexcept {
+  helper_.reset();
+  const Lock lock(mutex_);
+  if (closed_) return;
+  closed_ = true;
+  queue_.clear();
+  next_ = 0;
+  if (in_order || let_go()) {
+    peers_.reset();
+    worker_.reset();
+  } else {
+    abandon();
+  }
+  slots_.clear();
+}
+
+/// Gets back what the library holds. What ranks that share memory still have to fetch from here ends with the worker:
+/// nobody but the worker touches this rank's memory for it.
+bool UcxEngine::let_go() {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].in_library) ucp_request_cancel(worker_.get(), request_of(i));
+  }
+  if (peers_->all_share_memory()) return true;
+  const auto end = Clock::now() + kLettingGo;
+  const auto progress_until_end = [&] {
+    if (ucp_worker_progress(worker_.get()) == 0) std::this_thread::yield();
+    return Clock::now() < end;
+  };
+  while (in_library_ > 0 && progress_until_end()) {
+  }
+  if (!peers_->can_be_cut()) return false;
+  while (peers_->closing(true) && progress_until_end()) {
+  }
+  return true;
+}
+
+/// What is left of a session that failed over TCP, where UCX 1.13 aborts the program for closing a connection at the
+/// wrong moment. Nothing moves where nobody makes progress.
+struct UcxEngine::Abandoned {
+  std::shared_ptr<UcxContext> context;
+  std::unique_ptr<UcxPeers> peers;
+  ucp_worker_h worker;
+  std::vector<Slot> slots;
+  std::vector<std::byte> requests;
+};
+
+void UcxEngine::abandon() {
+  static std::mutex mutex;
+  static auto* all = new std::vector<Abandoned>;  // outlives everything
+  const std::lock_guard lock(mutex);
+  all->push_back({context_, std::move(peers_), worker_.release(), std::move(slots_), std::move(requests_)});
+}
+
+std::string UcxEngine::transports_to(int peer) {
+  const Lock lock(mutex_);
+  return peers_->transports_to(peer);
+}
+
+}  // namespace ringfold

@@ -1,0 +1,184 @@
+// How a rank waits for its exchanges: who makes progress, when it sleeps, when it gives up.
+#include "lib/stop.h"
+#include "transports/ucx_engine.h"
+
+#include <algorithm>
+#include <poll.h>
+#include <thread>
+
+namespace ringfold {
+
+namespace {
+
+/// A core is offered to others so often before a rank sleeps: cheaper where ranks share cores.
+constexpr int kYields = 50;
+/// Looks between two glances at the clock.
+constexpr int kLooksAClock = 256;
+/// A wait this long is told to the control plane.
+constexpr std::chrono::milliseconds kLong{10};
+/// How long the control plane has to say better than UCX what became of a peer.
+constexpr std::chrono::milliseconds kGrace{1000};
+
+void pause_briefly() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+/// What a wait does now and then: asks the control plane whether all is well, and tells it of a long wait.
+class UcxEngine::Patience {
+ public:
+  explicit Patience(UcxEngine& engine)
+      : engine_(engine), period_(std::clamp(engine.deadline_ / 10, std::chrono::milliseconds(1), kPeriod)) {}
+  ~Patience() {
+    if (told_ == nullptr) return;
+    try {
+      engine_.control_.waits_for({});
+    } catch (const std::exception&) {  // the next call says it again
+    }
+  }
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+
+  std::chrono::milliseconds period() const { return told_ == nullptr ? std::min(kLong, period_) : period_; }
+  void look() {
+    const Clock::time_point now = Clock::now();
+    if (!begin_) begin_ = now;
+    if (now - looked_ < std::min<Clock::duration>(period_, kLong)) return;
+    looked_ = now;
+    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
+    engine_.control_.check();
+    engine_.look_at_peers();
+    if (engine_.failed_at_ && now - *engine_.failed_at_ > kGrace) throw *engine_.failure_;
+    if (now - *begin_ < kLong || !engine_.working()) return;
+    if (told_ == engine_.current_.exchange && told_unfinished_ == engine_.unfinished_) return;
+    told_ = engine_.current_.exchange;
+    told_unfinished_ = engine_.unfinished_;
+    engine_.control_.waits_for(engine_.wanted());
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kPeriod{50};
+
+  UcxEngine& engine_;
+  std::chrono::milliseconds period_;
+  std::optional<Clock::time_point> begin_;
+  Clock::time_point looked_{};
+  const BoundExchange* told_ = nullptr;
+  int64_t told_unfinished_ = 0;
+};
+
+/// The rank's own thread makes progress; the helper keeps out, and takes over what is left at the end.
+class UcxEngine::Driving {
+ public:
+  explicit Driving(UcxEngine& engine) : engine_(engine) {
+    engine_.driving_ = true;
+    lock_ = Lock(engine_.mutex_);
+  }
+  ~Driving() {
+    const bool is_left = engine_.working();
+    engine_.driving_ = false;
+    lock_.unlock();
+    if (is_left && engine_.helper_) engine_.helper_->call();
+  }
+  Driving(const Driving&) = delete;
+  Driving& operator=(const Driving&) = delete;
+  Lock& lock() { return lock_; }
+
+ private:
+  UcxEngine& engine_;
+  Lock lock_;
+};
+
+template <typename Done>
+void UcxEngine::drive_until(Done&& ended) {
+  if (ended()) return;
+  Driving driving(*this);
+  Patience patience(*this);
+  int looks = 0;
+  for (int idle = 0; !ended();) {
+    if (++looks % kLooksAClock == 0) patience.look();
+    if (progress()) {
+      idle = 0;
+      continue;
+    }
+    throw_if_over();
+    if (idle < spins_ + kYields) {
+      if (++idle <= spins_) {
+        pause_briefly();
+      } else {
+        std::this_thread::yield();
+      }
+    } else {
+      patience.look();
+      sleep(driving.lock(), patience.period());
+    }
+  }
+}
+
+void UcxEngine::wait(const std::atomic<bool>& done) {
+  drive_until([&] { return done.load(std::memory_order_acquire); });
+}
+
+void UcxEngine::synchronize() {
+  drive_until([&] { return outstanding_.load(std::memory_order_acquire) == 0; });
+}
+
+void UcxEngine::sleep(Lock& lock, std::chrono::milliseconds at_most) {
+  const ucs_status_t status = ucp_worker_arm(worker_.get());
+  RINGFOLD_CHECK(status == UCS_OK || status == UCS_ERR_BUSY, ExitCode::internal, "rank {}: UCX cannot sleep: {}", rank_,
+                 ucx_error_text(status));
+  busy_ = status == UCS_OK ? 0 : busy_ + 1;
+  if (status == UCS_OK) {
+    lock.unlock();
+    pollfd source{descriptor_, POLLIN, 0};
+    poll(&source, 1, static_cast<int>(at_most.count()));
+    lock.lock();
+  } else if (busy_ > kYields) {  // something has to be sent, to a peer that has no room for it now
+    lock.unlock();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    lock.lock();
+  }
+}
+
+/// The helper's turn.
+UcxHelper::Found UcxEngine::look() {
+  const Lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return UcxHelper::Found::busy;
+  if (driving_ || !working() || failure_) return UcxHelper::Found::nothing;
+  while (!driving_ && progress()) {
+  }
+  if (driving_ || !working()) return UcxHelper::Found::nothing;
+  return ucp_worker_arm(worker_.get()) == UCS_OK ? UcxHelper::Found::armed : UcxHelper::Found::busy;
+}
+
+void UcxEngine::throw_if_over() {
+  RINGFOLD_INVARIANT(!closed_, "rank {}: exchanges go on after they were cancelled", rank_);
+  if (failure_ && !failed_at_) throw *failure_;
+}
+
+/// A receive stays pending for ever when its sender is gone.
+void UcxEngine::look_at_peers() {
+  for (const Slot& slot : slots_) {
+    if (slot.ended || failure_ || !working()) continue;
+    const ucs_status_t status = peers_->failure(slot.transfer->peer);
+    if (status != UCS_OK) note_failure(slot, status, 0);
+  }
+}
+
+std::vector<Wanted> UcxEngine::wanted() const {
+  std::vector<Wanted> list;
+  for (const Slot& slot : slots_) {
+    if (slot.ended) continue;
+    const Transfer& transfer = *slot.transfer;
+    list.push_back({transfer.peer, slot.sends ? "to receive" : "to send", current_.exchange->operation, transfer.tag,
+                    transfer.bytes});
+  }
+  return list;
+}
+
+}  // namespace ringfold
