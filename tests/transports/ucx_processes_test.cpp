@@ -1,0 +1,117 @@
+// Ranks that are processes, over UCX: the same bits as threads, and what survivors report when one is lost in the middle
+// of a transfer. Each over what UCX chooses within a host (shared memory) and over TCP, as between hosts.
+#include "lib/error.h"
+#include "tests/catch.h"
+#include "tests/ring_fixture.h"
+#include "tests/transports/worlds.h"
+
+#include <sys/wait.h>
+
+#include <chrono>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+
+namespace ringfold {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using std::chrono::milliseconds;
+
+bool has_ucx() { return !find_transport("ucx")->unavailable(); }
+
+const std::vector<const char*> kWays = {"all", "tcp,self"};
+
+TEST_CASE("ranks that are processes compute the bits of ranks that are threads") {
+  if (!has_ucx()) return;
+  for (const char* way : kWays) {
+    for (const int ranks : {1, 2, 5}) {
+      const Schedule schedule = hand_written_ring(ranks, 300, {4, 2, 64});
+      const Outputs expected = run_schedule(schedule);
+      const auto ended = in_forked_worlds(ranks, [&](World& world, std::string& text) {
+        setenv("UCX_TLS", way, 1);
+        const auto fabric = find_transport("ucx")->make(ranks, {milliseconds(60000), &world});
+        const Outputs mine = run_schedule(schedule, *fabric, {}, 3);
+        const auto first = static_cast<size_t>(2 * world.rank());
+        if (mine == Outputs{expected.at(first), expected.at(first + 1)}) return 0;
+        text = "other bits";
+        return 5;
+      });
+      for (const Ended& each : ended) {
+        INFO(way << ", " << ranks << " ranks: " << each.text);
+        CHECK((each.code == 0 && !each.by_signal));
+      }
+    }
+  }
+}
+
+/// Ranks send a large block round for ever; `victim` is sent `signal` from outside in the middle of it.
+std::vector<Ended> lose(const char* way, int ranks, int victim, int signal, milliseconds deadline) {
+  const auto body = [&](World& world, std::string&) {
+    setenv("UCX_TLS", way, 1);
+    const auto fabric = find_transport("ucx")->make(ranks, {deadline, &world});
+    run_ranks(*fabric, [&](RankContext& context) {
+      std::vector<std::byte> mine(24 << 20);
+      std::vector<std::byte> other(24 << 20);
+      const auto bytes = static_cast<int64_t>(mine.size());
+      const BoundExchange exchange{3,
+                                   {{(context.rank + 1) % ranks, 0, mine.data(), bytes}},
+                                   {{(context.rank + ranks - 1) % ranks, 0, other.data(), bytes}}};
+      const auto done = context.transport.make_fence();
+      for (;;) {
+        context.control.enter(3, "exchange");
+        context.transport.enqueue(exchange, nullptr, *done);
+        done->wait();
+      }
+    });
+    return 0;
+  };
+  return in_forked_worlds(ranks, body, [&](const std::vector<int>& pids) {
+    std::this_thread::sleep_for(milliseconds(500));
+    const int pid = pids[static_cast<size_t>(victim)];
+    kill(pid, signal);
+    if (signal != SIGSTOP) return;
+    for (const int other : pids) {
+      siginfo_t info;
+      if (other != pid) waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT);
+    }
+    kill(pid, SIGKILL);
+  });
+}
+
+TEST_CASE("a process that is killed in the middle of a transfer is named by all others") {
+  if (!has_ucx()) return;
+  for (const char* way : kWays) {
+    for (const int ranks : {2, 4}) {
+      for (const int victim : {0, ranks - 1}) {
+        const auto start = std::chrono::steady_clock::now();
+        const auto ended = lose(way, ranks, victim, SIGKILL, milliseconds(60000));
+        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // far below the deadline
+        for (int rank = 0; rank < ranks; ++rank) {
+          if (rank == victim) continue;
+          const Ended& survivor = ended[static_cast<size_t>(rank)];
+          INFO(way << ", rank " << rank << " of " << ranks << ", victim " << victim << ": " << survivor.text);
+          CHECK((survivor.code == 7 && !survivor.by_signal));
+          CHECK_THAT(survivor.text,
+                     ContainsSubstring(fmt::format("rank {} (host here, pid {}) has died", victim, 1000 + victim)));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a process that is stopped in the middle of a transfer is named once the deadline has gone by") {
+  if (!has_ucx()) return;
+  for (const char* way : kWays) {
+    const auto ended = lose(way, 3, 1, SIGSTOP, milliseconds(1500));
+    for (const size_t rank : {0, 2}) {
+      INFO(way << ", rank " << rank << ": " << ended[rank].text);
+      CHECK((ended[rank].code == 6 && !ended[rank].by_signal));
+      CHECK_THAT(ended[rank].text, ContainsSubstring("rank 1 (host here, pid 1001) gives no sign of life") &&
+                                       ContainsSubstring("operation 3 (exchange) waits for rank 1 to"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ringfold
