@@ -71,11 +71,11 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 
 int Socket::release() { return std::exchange(fd_, -1); }
 
-std::pair<Socket, Socket> socket_pair() {
+std::pair<FrameSocket, FrameSocket> socket_pair() {
   int ends[2];
   RINGFOLD_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, ExitCode::unavailable,
                  "no sockets for the ranks: {}", std::strerror(errno));
-  return {Socket(ends[0]), Socket(ends[1])};
+  return {FrameSocket(Socket(ends[0])), FrameSocket(Socket(ends[1]))};
 }
 
 FrameSocket::FrameSocket(Socket socket) : socket_(std::move(socket)) {

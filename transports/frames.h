@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ringfold {
@@ -11,6 +12,7 @@ namespace ringfold {
 /// numbers travel as they lie in memory.
 enum class Says : uint8_t {
   // rank -> hub
+  hello,  ///< text: the secret, rank, its name; answered by a hub_beat, and by welcome once all have come
   beat,   ///< text: see Beat
   open,   ///< number: the session's deadline in milliseconds
   meet,   ///< number: of the collective in its session; meeting; text: the rank's string
@@ -18,6 +20,7 @@ enum class Says : uint8_t {
   leave,  ///< the session
   bye,    ///< the world
   // hub -> rank
+  welcome,  ///< text: all names
   hub_beat,
   part,      ///< of a gather: rank, text
   released,  ///< number; text: rank 0's, of a broadcast
@@ -56,9 +59,6 @@ class Socket {
   int fd_;
 };
 
-/// Two sockets connected with each other, closed when another program is executed. Throws Error(unavailable).
-std::pair<Socket, Socket> socket_pair();
-
 /// Frames over a stream socket, which it makes non-blocking; never raises SIGPIPE. Allocates only while its buffers
 /// grow. Not for several threads at once.
 class FrameSocket {
@@ -69,6 +69,8 @@ class FrameSocket {
   /// Sends what the other end takes now and keeps the rest for flush(). An end that has gone is noticed by receive().
   void send(const Frame& frame);
   void flush();
+  /// What came and has not been taken by next().
+  size_t unread_bytes() const { return came_.size() - came_from_; }
   bool has_unsent() const { return unsent_from_ < unsent_.size(); }
   /// Reads what has come. False once the other end has gone, or has sent what is no frame; next() still yields what
   /// came before.
@@ -85,6 +87,9 @@ class FrameSocket {
   size_t came_from_ = 0;
   bool broken_ = false;
 };
+
+/// Two sockets connected with each other, closed when another program is executed. Throws Error(unavailable).
+std::pair<FrameSocket, FrameSocket> socket_pair();
 
 /// Numbers and short strings in a frame's text.
 class TextWriter {

@@ -52,12 +52,12 @@ void wake(const Socket& wake) {
   [[maybe_unused]] const ssize_t written = write(wake.fd(), &one, sizeof one);
 }
 
-Hub::Hub(std::vector<Socket> ranks, std::vector<std::string> names)
+Hub::Hub(std::vector<FrameSocket> ranks, std::vector<std::string> names)
     : state_(std::move(names),
              [this](int rank, const Frame& frame) { ranks_[static_cast<size_t>(rank)].socket.send(frame); }),
       wake_(make_wake()) {
   ranks_.reserve(ranks.size());
-  for (Socket& rank : ranks) ranks_.push_back({FrameSocket(std::move(rank))});
+  for (FrameSocket& rank : ranks) ranks_.push_back({std::move(rank)});
   thread_ = quiet_thread([this] { run(); });
 }
 

@@ -16,7 +16,7 @@ namespace ringfold {
 class Hub {
  public:
   /// `ranks[r]` is the connection to rank r, which `names[r]` names.
-  Hub(std::vector<Socket> ranks, std::vector<std::string> names);
+  Hub(std::vector<FrameSocket> ranks, std::vector<std::string> names);
   /// Tells the ranks that are still there that this is the end.
   ~Hub();
   Hub(const Hub&) = delete;

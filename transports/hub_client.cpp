@@ -46,8 +46,8 @@ class SessionControl final : public Control {
 
 class HubClient final : public World {
  public:
-  HubClient(int rank, std::vector<std::string> names, Socket to_hub, std::shared_ptr<Hub> hub)
-      : hub_(std::move(hub)), link_(rank, std::move(names), std::move(to_hub)) {}
+  HubClient(int rank, std::vector<std::string> names, FrameSocket to_hub, std::shared_ptr<void> keep)
+      : keep_(std::move(keep)), link_(rank, std::move(names), std::move(to_hub)) {}
 
   int rank() const override { return link_.rank(); }
   int size() const override { return link_.size(); }
@@ -60,15 +60,15 @@ class HubClient final : public World {
   int leave(int exit_code) override { return link_.leave(exit_code).value_or(exit_code); }
 
  private:
-  std::shared_ptr<Hub> hub_;  // outlives the link, which says goodbye to it
+  std::shared_ptr<void> keep_;  // outlives the link, which says goodbye to the hub
   HubLink link_;
 };
 
 }  // namespace
 
-std::unique_ptr<World> make_hub_client(int rank, std::vector<std::string> names, Socket to_hub,
-                                       std::shared_ptr<Hub> hub) {
-  return std::make_unique<HubClient>(rank, std::move(names), std::move(to_hub), std::move(hub));
+std::unique_ptr<World> make_hub_client(int rank, std::vector<std::string> names, FrameSocket to_hub,
+                                       std::shared_ptr<void> keep) {
+  return std::make_unique<HubClient>(rank, std::move(names), std::move(to_hub), std::move(keep));
 }
 
 }  // namespace ringfold

@@ -61,8 +61,8 @@ void HubState::judge_dead() {
   }
   if (!all_wait && now_ - died_at_ < kGrace) return;
   const int first = dead_.front();
-  std::string text = fmt::format("{} has died {}: its connection has closed", names_[static_cast<size_t>(first)],
-                                 liveness_.doing(first));
+  std::string text = fmt::format("{} has died, last heard of {}: its connection has closed",
+                                 names_[static_cast<size_t>(first)], liveness_.doing(first));
   for (const int rank : dead_) {
     liveness_.leave(rank);  // and is no survivor
     if (rank != first) text += fmt::format("; {} has died too", names_[static_cast<size_t>(rank)]);

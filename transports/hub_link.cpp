@@ -1,5 +1,6 @@
 #include "transports/hub_link.h"
 
+#include "lib/drill.h"
 #include "lib/stop.h"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ constexpr int kGoodbyeMs = 500;
 
 }  // namespace
 
-HubLink::HubLink(int rank, std::vector<std::string> names, Socket to_hub)
+HubLink::HubLink(int rank, std::vector<std::string> names, FrameSocket to_hub)
     : rank_(rank),
       names_(std::move(names)),
       socket_(std::move(to_hub)),
@@ -123,6 +124,7 @@ std::optional<Error> HubLink::first_error(Session& session) {
 }
 
 void HubLink::enter(int operation, const char* name) {
+  drill(rank_, name);
   operation_.store(operation, std::memory_order_relaxed);
   name_.store(name, std::memory_order_relaxed);
   tick();

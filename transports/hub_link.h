@@ -38,7 +38,7 @@ class HubLink {
     int failed_rank = -1;
   };
 
-  HubLink(int rank, std::vector<std::string> names, Socket to_hub);
+  HubLink(int rank, std::vector<std::string> names, FrameSocket to_hub);
   ~HubLink();
   HubLink(const HubLink&) = delete;
   HubLink& operator=(const HubLink&) = delete;

@@ -50,6 +50,8 @@ void HubState::hear(int rank, Frame& frame) {
         if (each.arrived > 0 && is_complete(each)) release(id, each);
       }
       return drop_empty_sessions();
+    case Says::hello: return;  // said before
+    case Says::welcome:
     case Says::hub_beat:
     case Says::part:
     case Says::released:

@@ -132,6 +132,8 @@ void HubLink::hear(const Frame& frame) {
       hub_ended_ = true;
       for (auto& [id, each] : sessions_) each.over = true;
       return;
+    case Says::hello:
+    case Says::welcome:
     case Says::beat:
     case Says::open:
     case Says::meet:

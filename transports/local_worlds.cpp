@@ -8,8 +8,8 @@
 namespace ringfold {
 
 std::vector<std::unique_ptr<World>> make_local_worlds(int ranks) {
-  std::vector<Socket> at_hub;
-  std::vector<Socket> at_ranks;
+  std::vector<FrameSocket> at_hub;
+  std::vector<FrameSocket> at_ranks;
   std::vector<std::string> names;
   for (int rank = 0; rank < ranks; ++rank) {
     auto [hub_end, rank_end] = socket_pair();

@@ -21,7 +21,7 @@ namespace {
 std::string name_of_process(int rank) { return fmt::format("rank {} (host here, pid {})", rank, 1000 + rank); }
 
 /// What a rank's process does; never returns.
-[[noreturn]] void be_rank(int rank, std::vector<Socket> at_hub, Socket to_hub, int output,
+[[noreturn]] void be_rank(int rank, std::vector<FrameSocket> at_hub, FrameSocket to_hub, int output,
                           const std::function<int(World&, std::string&)>& body) {
   std::vector<std::string> names;
   for (int each = 0; each < static_cast<int>(at_hub.size()); ++each) names.push_back(name_of_process(each));
@@ -93,8 +93,8 @@ std::vector<std::string> in_local_worlds(int ranks, const std::function<void(Wor
 
 std::vector<Ended> in_forked_worlds(int ranks, const std::function<int(World&, std::string& text)>& body,
                                     const std::function<void(const std::vector<int>& pids)>& meanwhile) {
-  std::vector<Socket> at_hub;
-  std::vector<Socket> at_ranks;
+  std::vector<FrameSocket> at_hub;
+  std::vector<FrameSocket> at_ranks;
   for (int rank = 0; rank < ranks; ++rank) {
     auto [hub_end, rank_end] = socket_pair();
     at_hub.push_back(std::move(hub_end));
@@ -108,7 +108,7 @@ std::vector<Ended> in_forked_worlds(int ranks, const std::function<int(World&, s
     const int pid = fork();
     if (pid == 0) {
       alarm(60);
-      Socket mine = std::move(at_ranks[static_cast<size_t>(rank)]);
+      FrameSocket mine = std::move(at_ranks[static_cast<size_t>(rank)]);
       at_ranks.clear();  // so that a death is seen
       be_rank(rank, std::move(at_hub), std::move(mine), ends[1], body);
     }

@@ -1,0 +1,99 @@
+#include "lib/drill.h"
+
+#include "lib/error.h"
+
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+
+namespace ringfold {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Drill::Does>, 5> kDoes = {{{"SIGKILL", Drill::Does::kill},
+                                                                            {"SIGSEGV", Drill::Does::segv},
+                                                                            {"SIGSTOP", Drill::Does::stop},
+                                                                            {"exit", Drill::Does::exit},
+                                                                            {"loop", Drill::Does::loop}}};
+
+int whole_number(std::string_view key, std::string_view text, int least) {
+  int value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  RINGFOLD_CHECK(error == std::errc() && end == text.data() + text.size() && value >= least, ExitCode::usage,
+                 "RINGFOLD_DRILL: {} needs a whole number from {} on, not '{}'", key, least, text);
+  return value;
+}
+
+Drill::Does deed(std::string_view text) {
+  std::string names;
+  for (const auto& [name, does] : kDoes) {
+    if (name == text) return does;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: do is one of {}, not '{}'", names, text));
+}
+
+void go(Drill::Does does) {
+  switch (does) {
+    case Drill::Does::kill: std::raise(SIGKILL); return;
+    case Drill::Does::segv:
+      std::signal(SIGSEGV, SIG_DFL);
+      std::raise(SIGSEGV);
+      return;
+    case Drill::Does::stop: std::raise(SIGSTOP); return;
+    case Drill::Does::exit: std::_Exit(0);
+    case Drill::Does::loop: {
+      const std::atomic<bool> forever{true};
+      while (forever) continue;
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+Drill parse_drill(std::string_view text) {
+  Drill drill;
+  std::array<bool, 3> given{};
+  const auto once = [&](size_t which, std::string_view key) {
+    RINGFOLD_CHECK(!given[which], ExitCode::usage, "RINGFOLD_DRILL: {} is given twice", key);
+    given[which] = true;
+  };
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(word.size() + (word.size() < text.size() ? 1 : 0));
+    if (word.empty()) continue;
+    const size_t equals = word.find('=');
+    const std::string_view key = word.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? "" : word.substr(equals + 1);
+    if (key == "rank") {
+      once(0, key);
+      drill.rank = whole_number(key, value, 0);
+    } else if (key == "at") {
+      once(1, key);
+      const size_t colon = value.find(':');
+      drill.place = value.substr(0, colon);
+      if (colon != std::string_view::npos) drill.time = whole_number("at=PLACE:", value.substr(colon + 1), 1);
+    } else if (key == "do") {
+      once(2, key);
+      drill.does = deed(value);
+    } else {
+      throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: '{}' is not rank=, at= or do=", word));
+    }
+  }
+  RINGFOLD_CHECK(given[0] && given[1] && given[2] && !drill.place.empty(), ExitCode::usage,
+                 "RINGFOLD_DRILL: needs rank=N at=PLACE do=WHAT");
+  return drill;
+}
+
+void drill(int rank, std::string_view place) {
+  static const char* const text = std::getenv("RINGFOLD_DRILL");
+  if (text == nullptr) return;
+  static const Drill wanted = parse_drill(text);
+  static std::atomic<int> times{0};
+  if (rank == wanted.rank && place == wanted.place && ++times == wanted.time) go(wanted.does);
+}
+
+}  // namespace ringfold

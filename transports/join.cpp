@@ -1,0 +1,68 @@
+#include "transports/join.h"
+
+#include "lib/error.h"
+#include "transports/hub.h"
+#include "transports/hub_client.h"
+#include "transports/rendezvous.h"
+#include "transports/tcp.h"
+
+#include <charconv>
+#include <unistd.h>
+#include <utility>
+
+namespace ringfold {
+
+namespace {
+
+/// What lives as long as a rank's world. The launcher hears of the end last.
+struct Kept {
+  std::unique_ptr<Launch> launch;
+  std::unique_ptr<Hub> hub;
+};
+
+std::string next_line(std::string_view& rest) {
+  const size_t end = rest.find('\n');
+  std::string line(rest.substr(0, end));
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return line;
+}
+
+}  // namespace
+
+std::string as_text(const Meetpoint& point) {
+  std::string text = fmt::format("{}\n{}\n{}\n{}\n", point.secret, point.port, point.host, point.name);
+  for (const std::string& address : point.addresses) text += address + "\n";
+  return text;
+}
+
+Meetpoint as_meetpoint(const std::string& text) {
+  std::string_view rest = text;
+  Meetpoint point;
+  point.secret = next_line(rest);
+  const std::string port = next_line(rest);
+  std::from_chars(port.data(), port.data() + port.size(), point.port);
+  point.host = next_line(rest);
+  point.name = next_line(rest);
+  while (!rest.empty()) point.addresses.push_back(next_line(rest));
+  RINGFOLD_INVARIANT(point.port > 0 && point.port < 65536 && !point.secret.empty(),
+                     "rank 0 has published what is no address: '{}'", text);
+  return point;
+}
+
+std::string name_of_process(int rank) { return fmt::format("rank {} (host {}, pid {})", rank, host_name(), getpid()); }
+
+std::unique_ptr<World> join_world(const JoinOptions& options) {
+  std::unique_ptr<Launch> launch = find_launch();
+  return launch ? join_world(std::move(launch), options) : nullptr;
+}
+
+std::unique_ptr<World> join_world(std::unique_ptr<Launch> launch, const JoinOptions& options) {
+  const int rank = launch->rank();
+  Joined joined = rank == 0 ? host_ranks(*launch, options.deadline) : visit_host(*launch, options.deadline);
+  const auto kept = std::make_shared<Kept>();
+  kept->launch = std::move(launch);
+  if (rank == 0) kept->hub = std::make_unique<Hub>(std::move(joined.at_hub), joined.names);
+  return make_hub_client(rank, std::move(joined.names), std::move(joined.to_hub), kept);
+}
+
+}  // namespace ringfold

@@ -1,0 +1,161 @@
+// The part in the rendezvous of all ranks but rank 0.
+#include "lib/drill.h"
+#include "lib/error.h"
+#include "lib/stop.h"
+#include "transports/beat.h"
+#include "transports/rendezvous.h"
+#include "transports/tcp.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <poll.h>
+#include <thread>
+#include <utility>
+
+namespace ringfold {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using Time = steady_clock::time_point;
+
+constexpr milliseconds kSlice{20};
+/// Rank 0 knows best who is missing, so it speaks first.
+constexpr milliseconds kHostFirst{1500};
+
+milliseconds left_until(Time end) {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - steady_clock::now()));
+}
+
+Meetpoint find_host(Launch& launch, Time end, milliseconds deadline) {
+  for (;;) {
+    const auto text = launch.published_by(0, std::min(left_until(end), milliseconds(1000)));
+    if (text) return as_meetpoint(*text);
+    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous: rank 0 has not come");
+    if (steady_clock::now() >= end) break;
+    std::this_thread::sleep_for(kSlice);
+  }
+  const std::string host = launch.host_of(0);
+  throw Error(ExitCode::deadline, fmt::format("rank 0{} has not come to the rendezvous (deadline {} ms)",
+                                              host.empty() ? "" : " (host " + host + ")", deadline.count()));
+}
+
+/// The next frame; nothing if it does not come in time or the connection has closed.
+bool next_frame(FrameSocket& socket, Frame& frame, Time end, bool& open) {
+  for (;;) {
+    if (socket.next(frame)) return true;
+    if (!open || left_until(end).count() == 0) return false;
+    pollfd ready{socket.fd(), POLLIN, 0};
+    poll(&ready, 1, static_cast<int>(left_until(end).count()));
+    open = socket.receive();
+  }
+}
+
+/// Knocks at all of rank 0's addresses at once: some lead nowhere, others, such as a bridge's, to somebody else.
+class Visit {
+ public:
+  Visit(const Meetpoint& point, int rank) : point_(point), rank_(rank), addresses_(point.addresses) {
+    if (point.host == host_name()) addresses_.insert(addresses_.begin(), "127.0.0.1");
+    for (const std::string& address : addresses_) {
+      Socket socket = start_connecting(address, point.port);
+      if (socket.fd() >= 0) doors_.push_back({FrameSocket(std::move(socket)), false});
+    }
+  }
+
+  /// The connection at whose other end is rank 0 of our own world.
+  FrameSocket connect(Time end, milliseconds deadline) {
+    while (!doors_.empty() && left_until(end).count() > 0 && !stop_requested()) {
+      std::vector<pollfd> ready;
+      for (const Door& door : doors_) {
+        ready.push_back({door.socket.fd(), static_cast<short>(door.greeted ? POLLIN : POLLOUT), 0});
+      }
+      poll(ready.data(), ready.size(), static_cast<int>(kSlice.count()));
+      std::vector<Door> rest;
+      for (size_t i = 0; i < doors_.size(); ++i) {
+        Frame answer;
+        bool open = true;
+        if (ready[i].revents != 0) open = doors_[i].greeted ? doors_[i].socket.receive() : greet(doors_[i]);
+        if (doors_[i].socket.next(answer) && answer.says == Says::hub_beat) return std::move(doors_[i].socket);
+        if (open) rest.push_back(std::move(doors_[i]));
+      }
+      doors_ = std::move(rest);
+    }
+    fail(deadline);
+  }
+
+ private:
+  struct Door {
+    FrameSocket socket;
+    bool greeted = false;
+  };
+
+  bool greet(Door& door) {
+    const int error = connect_error(door.socket.fd());
+    refused_ = refused_ || error == ECONNREFUSED;
+    if (error != 0) return false;
+    Frame hello{Says::hello, {}, rank_, 0, 0, 0, {}};
+    TextWriter writer(hello.text);
+    writer.put(point_.secret);
+    writer.put(name_of_process(rank_));
+    door.socket.send(hello);
+    return door.greeted = true;
+  }
+
+  [[noreturn]] void fail(milliseconds deadline) const {
+    const std::string mine = name_of_process(rank_);
+    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous");
+    for (const Door& door : doors_) {
+      RINGFOLD_CHECK(!door.greeted, ExitCode::deadline,
+                     "{} does not answer at the rendezvous (deadline {} ms); {} waits for it", point_.name,
+                     deadline.count(), mine);
+    }
+    RINGFOLD_CHECK(!refused_ || point_.host != host_name(), ExitCode::peer_lost,
+                   "{} has died at the rendezvous: it listens no more; {} wanted to connect", point_.name, mine);
+    std::string tried;
+    for (const std::string& address : addresses_) tried += (tried.empty() ? "" : ", ") + address;
+    throw Error(ExitCode::unavailable, fmt::format("{} cannot reach {} at port {} of {}: is there a firewall?", mine,
+                                                   point_.name, point_.port, tried));
+  }
+
+  const Meetpoint& point_;
+  int rank_;
+  std::vector<std::string> addresses_;
+  std::vector<Door> doors_;
+  bool refused_ = false;
+};
+
+/// Waits for the others. Returns all names.
+std::vector<std::string> wait_for_welcome(FrameSocket& socket, const Meetpoint& point, int size, Time end) {
+  bool open = true;
+  Frame frame;
+  Time stop_at = Time::max();
+  while (steady_clock::now() < std::min(end, stop_at)) {
+    if (next_frame(socket, frame, steady_clock::now() + kSlice, open)) {
+      RINGFOLD_CHECK(frame.says != Says::lost, static_cast<ExitCode>(frame.code), "{}", frame.text);
+      if (frame.says != Says::welcome) continue;
+      std::vector<std::string> names;
+      TextReader reader(frame.text);
+      for (int rank = 0; rank < size; ++rank) names.emplace_back(reader.word());
+      return names;
+    }
+    RINGFOLD_CHECK(open, ExitCode::peer_lost, "{} has died at the rendezvous: its connection has closed", point.name);
+    if (stop_requested() && stop_at == Time::max()) stop_at = steady_clock::now() + 3 * kGrace;
+  }
+  RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous");
+  throw Error(ExitCode::deadline, fmt::format("{} does not answer at the rendezvous", point.name));
+}
+
+}  // namespace
+
+Joined visit_host(Launch& launch, milliseconds deadline) {
+  const Time end = steady_clock::now() + deadline;
+  const Meetpoint point = find_host(launch, end, deadline);
+  Joined joined;
+  joined.to_hub = Visit(point, launch.rank()).connect(end, deadline);
+  drill(launch.rank(), "rendezvous");
+  joined.names = wait_for_welcome(joined.to_hub, point, launch.size(), end + kHostFirst);
+  return joined;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,148 @@
+// PMIx: how a process started by mpirun, prterun or srun --mpi=pmix learns who it is and where rank 0 listens.
+#include "lib/error.h"
+#include "transports/launch.h"
+
+#include <pmix.h>
+#include <sys/prctl.h>
+
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+
+namespace ringfold {
+
+namespace {
+
+constexpr const char* kKey = "ringfold.hub";
+/// For the launcher to answer what it knows without asking anybody.
+constexpr std::chrono::milliseconds kAtOnce{2000};
+
+/// What came of a call that does not return by itself. Shared with the library, which may answer too late.
+struct Answer {
+  std::mutex mutex;
+  std::condition_variable came;
+  std::optional<pmix_status_t> status;
+  std::string text;
+  uint32_t number = 0;
+
+  void give(pmix_status_t given, const pmix_value_t* value) {
+    const std::lock_guard lock(mutex);
+    status = given;
+    if (given == PMIX_SUCCESS && value != nullptr) {
+      if (value->type == PMIX_STRING && value->data.string != nullptr) text = value->data.string;
+      if (value->type == PMIX_UINT32) number = value->data.uint32;
+    }
+    came.notify_all();
+  }
+  bool wait(std::chrono::milliseconds within) {
+    std::unique_lock lock(mutex);
+    return came.wait_for(lock, within, [this] { return status.has_value(); });
+  }
+};
+
+void take(pmix_status_t status, pmix_value_t* value, void* given) {
+  const std::unique_ptr<std::shared_ptr<Answer>> answer(static_cast<std::shared_ptr<Answer>*>(given));
+  (*answer)->give(status, value);
+}
+
+/// Asks for a rank's value; null if there is no answer within this time.
+std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono::milliseconds within) {
+  auto answer = std::make_shared<Answer>();
+  auto given = std::make_unique<std::shared_ptr<Answer>>(answer);
+  const pmix_status_t status = PMIx_Get_nb(&of, key, nullptr, 0, take, given.get());
+  if (status != PMIX_SUCCESS) return nullptr;
+  given.release();  // NOLINT: take() owns it
+  return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
+}
+
+/// A launcher that dies without a word takes its processes with it.
+void die_with_parent() {
+  const pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) raise(SIGKILL);
+}
+
+class PmixLaunch final : public Launch {
+ public:
+  PmixLaunch() {
+    die_with_parent();
+    const pmix_status_t status = PMIx_Init(&self_, nullptr, 0);
+    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable,
+                   "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "
+                   "--mpi=pmix of the same machine",
+                   PMIx_Error_string(status));
+    pmix_proc_t job = self_;
+    job.rank = PMIX_RANK_WILDCARD;
+    const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);
+    if (!size || size->number == 0) {
+      finalize();
+      throw Error(ExitCode::unavailable, "the launcher's PMIx server does not say how many ranks there are");
+    }
+    size_ = static_cast<int>(size->number);
+  }
+  /// After an error its report comes first: a launcher that has lost a rank leaves little time.
+  ~PmixLaunch() override {
+    if (std::uncaught_exceptions() == 0 || std::atexit(finalize) != 0) finalize();
+  }
+  PmixLaunch(const PmixLaunch&) = delete;
+  PmixLaunch& operator=(const PmixLaunch&) = delete;
+
+  int rank() const override { return static_cast<int>(self_.rank); }
+  int size() const override { return size_; }
+  std::string host_of(int rank) override {
+    const auto host = ask(proc(rank), PMIX_HOSTNAME, std::chrono::milliseconds(200));
+    return host ? host->text : "";
+  }
+  void publish(const std::string& text) override {
+    pmix_value_t value;
+    PMIX_VALUE_CONSTRUCT(&value);
+    value.type = PMIX_STRING;
+    value.data.string = strdup(text.c_str());
+    pmix_status_t status = PMIx_Put(PMIX_GLOBAL, kKey, &value);
+    PMIX_VALUE_DESTRUCT(&value);
+    if (status == PMIX_SUCCESS) status = PMIx_Commit();
+    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable, "the launcher's PMIx server takes no address: {}",
+                   PMIx_Error_string(status));
+  }
+  std::optional<std::string> published_by(int rank, std::chrono::milliseconds within) override {
+    const auto published = ask(proc(rank), kKey, within);
+    if (!published || published->text.empty()) return std::nullopt;
+    return published->text;
+  }
+
+ private:
+  pmix_proc_t proc(int rank) const {
+    pmix_proc_t other = self_;
+    other.rank = static_cast<pmix_rank_t>(rank);
+    return other;
+  }
+  /// Without it a launcher reports that this process has failed. One that no longer answers is not waited for: the
+  /// thread is then ended by the program's end.
+  static void finalize() {
+    auto answer = std::make_shared<Answer>();
+    std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
+    answer->wait(kAtOnce);
+  }
+
+  pmix_proc_t self_{};
+  int size_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Launch> find_launch() {
+  if (std::getenv("PMIX_RANK") != nullptr && std::getenv("PMIX_NAMESPACE") != nullptr) {
+    return std::make_unique<PmixLaunch>();
+  }
+  refuse_other_launchers("without PMIx");
+  return nullptr;
+}
+
+std::string describe_launch() { return PMIx_Get_version(); }
+
+}  // namespace ringfold
