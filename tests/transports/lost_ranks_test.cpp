@@ -93,6 +93,21 @@ TEST_CASE("a rank that dies is named by all survivors, with what each was doing"
   }
 }
 
+TEST_CASE("survivors have a moment to say what they wait for before a death is told") {
+  const auto ended = in_forked_worlds(3, [](World& world, std::string&) {
+    const auto control = world.open(milliseconds(60000));
+    control->barrier();
+    if (world.rank() == 1) raise(SIGKILL);
+    std::this_thread::sleep_for(milliseconds(60));  // longer than it takes to notice
+    control->broadcast("");
+    return 0;
+  });
+  for (const size_t rank : {0, 2}) {
+    CHECK_THAT(ended[rank].text, ContainsSubstring("rank 0 waits for rank 1 in broadcast") &&
+                                     ContainsSubstring("rank 2 waits for rank 1 in broadcast"));
+  }
+}
+
 TEST_CASE("a rank whose process is stopped is named once the deadline has gone by") {
   for (const int victim : {0, 2}) {
     const auto ended = lose(4, victim, Way::stop, milliseconds(1500));
