@@ -62,7 +62,7 @@ std::string unbuilt_keys(const json& values) {
   std::string reasons;
   for (const KeySpec& key : key_table()) {
     if (key.unbuilt.empty()) continue;
-    std::string pointer = "/" + std::string(key.path);
+    std::string pointer = fmt::format("/{}", key.path);
     for (char& c : pointer) c = c == '.' ? '/' : c;
     const json::json_pointer place(pointer);
     if (!values.contains(place)) continue;

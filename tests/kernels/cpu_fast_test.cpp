@@ -16,10 +16,14 @@ thread_local int64_t* counted_allocations = nullptr;
 
 }  // namespace
 
-// Replaced in this test program to count; std::aligned_alloc of the scratch memory is not counted, but grows only.
-void* operator new(size_t bytes) {
+// Replaced in this test program to count; std::aligned_alloc of the scratch memory is not counted, but grows only. Every
+// unaligned form that does not call one of these by itself is here, so that what one allocates another may free.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   if (counted_allocations) ++*counted_allocations;
-  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  return std::malloc(bytes ? bytes : 1);
+}
+void* operator new(size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }

@@ -76,7 +76,7 @@ TEST_CASE("the diagram of all_gather has one exchange, and shows a redistributio
   CHECK(row(text, "moves") == Words{"QKV", "KV", "O"});
 }
 
-TEST_CASE("a diagram fits 100 columns, whatever it shows") {
+TEST_CASE("a diagram fits 100 columns, whatever it shows", "[slow]") {
   for (const Problem& ugly : ugly_problems()) {
     for (const Cluster cluster : {Cluster{1, 1}, Cluster{2, 2}, Cluster{7, 1}, Cluster{16, 1}, Cluster{40, 1}}) {
       if (ugly.heads.query % cluster.tp != 0) continue;

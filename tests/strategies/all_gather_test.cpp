@@ -7,7 +7,7 @@
 namespace ringfold {
 namespace {
 
-TEST_CASE("all_gather attends every visible key once") {
+TEST_CASE("all_gather attends every visible key once", "[slow]") {
   for (const Problem& problem : ugly_problems()) {
     for (const int ranks : {1, 2, 3, 4, 7}) {
       for (const char* layout : {"contiguous", "zigzag"}) {

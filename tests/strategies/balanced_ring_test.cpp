@@ -9,7 +9,7 @@
 namespace ringfold {
 namespace {
 
-TEST_CASE("balanced_ring attends every visible key once") {
+TEST_CASE("balanced_ring attends every visible key once", "[slow]") {
   for (const Problem& problem : ugly_problems()) {
     for (const int ranks : {1, 2, 3, 4, 7}) {
       if (problem.heads.query < ranks) continue;
@@ -86,7 +86,7 @@ TEST_CASE("balanced_ring is fused: a diagonal and at most two rectangles an iter
   }
 }
 
-TEST_CASE("balanced_ring under a full mask, and by slices, stays at three attends an iteration") {
+TEST_CASE("balanced_ring under a full mask, and by slices, stays at three attends an iteration", "[slow]") {
   Problem problem;
   problem.heads = {16, 4, 8};
   for (const int64_t cached : {0, 40}) {
