@@ -38,7 +38,7 @@ TEST_CASE("balanced_ring refuses more ranks than query heads") {
   CHECK(*reason == "cluster.sp: 5 ranks share 4 query heads (problem.heads.query / cluster.tp); each needs one");
 }
 
-TEST_CASE("balanced_ring sends each rank the kv heads that it reads") {
+TEST_CASE("balanced_ring sends each rank the kv heads that it reads", "[slow]") {
   for (const Heads heads : {Heads{64, 8, 16}, Heads{64, 64, 16}, Heads{28, 7, 16}, Heads{64, 1, 16}}) {
     for (int ranks = 1; ranks <= std::min<int64_t>(64, heads.query); ++ranks) {
       Problem problem;
@@ -74,7 +74,7 @@ TEST_CASE("balanced_ring within groups sends every kv head when the slices are w
   }
 }
 
-TEST_CASE("balanced_ring is fused: a diagonal and at most two rectangles an iteration") {
+TEST_CASE("balanced_ring is fused: a diagonal and at most two rectangles an iteration", "[slow]") {
   Problem problem;
   problem.sequences = {{1024, 0}};
   problem.heads = {64, 64, 8};
