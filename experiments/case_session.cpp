@@ -3,7 +3,9 @@
 #include "experiments/accumulation.h"
 #include "experiments/output_file.h"
 #include "experiments/rank_case.h"
+#include "experiments/row_parcels.h"
 #include "experiments/timeline.h"
+#include "lib/stop.h"
 #include "lib/transport.h"
 
 #include <chrono>
@@ -12,7 +14,7 @@
 namespace ringfold {
 
 CaseSession::CaseSession(const PlannedCase& planned, const Setup& setup)
-    : planned_(planned), setup_(setup), turns_(planned.item.cluster.ranks()), outcome_(planned.outcome) {
+    : planned_(planned), setup_(setup), turns_(setup.world == nullptr ? planned.item.cluster.ranks() : 1), outcome_(planned.outcome) {
   thread_ = std::thread([this] { run(); });
   turns_.wait_until_ready();
 }
@@ -48,13 +50,16 @@ void CaseSession::fail(const Error& error) {
 void CaseSession::run() {
   try {
     TransportOptions options;
+    options.world = setup_.world;
     // Rounded up: no deadline of 0 ms, which would be none.
     options.deadline =
         std::chrono::milliseconds(static_cast<int64_t>(std::ceil(planned_.item.measure.deadline_seconds * 1000)));
     const int ranks = planned_.item.cluster.ranks();
     const std::unique_ptr<Fabric> fabric = find_transport(planned_.item.transport)->make(ranks, options);
     std::unique_ptr<OutputFile> file;
-    if (!setup_.save_outputs.empty()) file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
+    if (!setup_.save_outputs.empty() && fabric->is_local(0)) {
+      file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
+    }
     const std::vector<Accumulation> how = accumulation_of(*planned_.schedule);
     run_ranks(
         *fabric, [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); },
@@ -80,15 +85,20 @@ void CaseSession::run_rank(RankContext& context, const Accumulation& how, Output
       report.forwards_ms.push_back(rank.forward_ms());
     }
   }
-  if (turns_.is_given_up()) return;
+  if (turns_.is_given_up()) {
+    // Ranks that are other processes hear why.
+    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
+    return;
+  }
   check_bits(rank, context, proved);
   if (setup_.timeline != nullptr) {
     const Program& program = planned_.schedule->ranks[static_cast<size_t>(context.rank)];
     rank.forward(*setup_.timeline->observe(setup_.label, program, context.rank));
+    if (setup_.world != nullptr) gather_timelines(context);
   }
   report.sent_bytes = rank.sent_bytes();
   if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
-  if (file != nullptr) rank.save(*file);
+  if (!setup_.save_outputs.empty()) save(rank, context.control, file);
   const std::vector<std::string> reports = context.control.gather(report.serialize());
   if (context.rank == 0) conclude(reports);
 }
@@ -105,6 +115,28 @@ void CaseSession::check_bits(RankCase& rank, const RankContext& context, std::op
                  "rank {}: O and LSE of the last repeat are not bit by bit those of a forward with sealed messages: "
                  "bytes were changed under way, or results vary from run to run",
                  context.rank);
+}
+
+void CaseSession::gather_timelines(RankContext& context) {
+  const std::vector<std::string> others = context.control.gather(context.rank == 0 ? "[]" : setup_.timeline->take());
+  for (const std::string& events : others) setup_.timeline->add(events);
+}
+
+/// Threads write their rows themselves; those of other processes travel to rank 0, a part of each at a time.
+void CaseSession::save(const RankCase& rank, Control& control, OutputFile* file) {
+  if (setup_.world == nullptr) return rank.save(*file);
+  const int64_t dim = planned_.item.problem.heads.dim;
+  RowParcels parcels(rank.output_rows(), dim);
+  bool is_done = false;
+  while (!is_done) {
+    is_done = true;
+    for (const std::string& parcel : control.gather(parcels.next())) {
+      if (parcel.empty()) continue;
+      file->write(rows_of_parcel(parcel, dim));
+      is_done = false;
+    }
+    is_done = !control.broadcast(is_done ? "done" : "").empty();
+  }
 }
 
 /// On rank 0, with what all ranks report.

@@ -20,14 +20,15 @@ class OutputFile;
 class RankCase;
 class Timeline;
 
-/// A case set up on all its ranks: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps
+/// A case set up on all its ranks, or on that one of them which is this process: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps
 /// of several sessions can alternate.
 class CaseSession {
  public:
   struct Setup {
+    World* world = nullptr;  ///< null: the ranks are threads of this process
     const InputSource* inputs = nullptr;
     const Judge* judge = nullptr;  ///< null: nothing is compared
-    std::string save_outputs{};    ///< path, or empty
+    std::string save_outputs{};    ///< path, or empty; in a world, written by rank 0
     Timeline* timeline = nullptr;  ///< gets one more forward, after the last step; may be null
     std::string label{};           ///< of the case, in the timeline
   };
@@ -45,6 +46,8 @@ class CaseSession {
   void run();
   void run_rank(RankContext& context, const Accumulation& how, OutputFile* file);
   static void check_bits(RankCase& rank, const RankContext& context, std::optional<uint64_t> proved);
+  void gather_timelines(RankContext& context);
+  void save(const RankCase& rank, Control& control, OutputFile* file);
   void conclude(const std::vector<std::string>& reports);
   void fail(const Error& error);
 

@@ -24,6 +24,7 @@ std::string group_key(const Case& item) {
 Case on_one_rank(Case item) {
   item.cluster = Cluster{};
   item.problem.placement = PlacementKind::native;
+  item.transport = "in_process";  // one rank exchanges nothing
   return item;
 }
 
@@ -46,24 +47,33 @@ std::vector<std::vector<size_t>> groups_of(const std::vector<Case>& cases) {
   return groups;
 }
 
-void GroupRunner::run(const std::vector<Case>& group, const Ended& ended) {
-  std::vector<Running> cases;
-  int64_t together = 0;
+void GroupRunner::plan(const std::vector<Case>& group, std::vector<Running>& cases) {
   for (const Case& item : group) {
     check_not_interrupted();
     progress_.show("planning " + strategy_label(item.strategy, item.options));
     PlannedCase planned = plan_case(item);
-    const std::string missing = planned.is_proved() ? missing_for(planned) : "";
+    const int here = team_.ranks_here(item.cluster.ranks());
+    const std::string missing = team_.first_of(planned.is_proved() ? missing_for(planned, here) : "");
     if (!missing.empty()) {
       planned.outcome.status = Status::skipped;
       planned.outcome.exit = ExitCode::unavailable;
       planned.outcome.reason = missing;
       planned.schedule.reset();
     }
-    if (planned.is_proved()) together += memory_bytes(planned);
     cases.push_back({std::move(planned), nullptr});
   }
-  if (together + shared_bytes(group.front()) <= available_memory_bytes()) {
+}
+
+void GroupRunner::run(const std::vector<Case>& group, const Ended& ended) {
+  std::vector<Running> cases;
+  plan(group, cases);
+  const Case& any = group.front();
+  const int here = team_.ranks_here(any.cluster.ranks());
+  int64_t needed = shared_bytes(any) * team_.ranks_here(1);
+  for (const Running& running : cases) {
+    if (running.planned.is_proved()) needed += memory_bytes(running.planned, here);
+  }
+  if (team_.all_of(needed <= available_memory_bytes())) {
     run_together(cases, ended);
     return;
   }
@@ -113,26 +123,40 @@ void GroupRunner::step(std::vector<Running>& cases, const std::string& doing, do
   if (ideal_.session) ideal_.session->step();
 }
 
+CaseSession::Setup GroupRunner::prepare(const PlannedCase& planned) {
+  const Case& item = planned.item;
+  CaseSession::Setup setup;
+  setup.world = team_.world();
+  setup.inputs = &data_.inputs(item);
+  const auto doing = [&](const std::string& what, double share) {
+    progress_.show(fmt::format("{} {:.0f}%", what, 100 * share));
+  };
+  const Program* rank =
+      setup.world == nullptr ? nullptr : &planned.schedule->ranks[static_cast<size_t>(setup.world->rank())];
+  setup.judge = &data_.judge(item, doing, rank);
+  const std::string stem = save_.folder + "/" + item.id;
+  if (save_.inputs && team_.leads()) save_inputs(stem + ".inputs.safetensors", *setup.inputs);
+  if (save_.outputs) setup.save_outputs = stem + ".safetensors";
+  setup.timeline = save_.timeline;
+  setup.label = strategy_label(item.strategy, item.options) + " " + item.id;
+  return setup;
+}
+
 void GroupRunner::start(Running& running) {
   if (!running.planned.is_proved()) return;
-  const Case& item = running.planned.item;
   try {
     CaseSession::Setup setup;
-    setup.inputs = &data_.inputs(item);
-    setup.judge = &data_.judge(item, [&](const std::string& what, double share) {
-      progress_.show(fmt::format("{} {:.0f}%", what, 100 * share));
+    team_.together([&] {
+      try {
+        setup = prepare(running.planned);
+      } catch (const std::bad_alloc&) {
+        throw Error(ExitCode::unavailable, "not enough memory for inputs and references");
+      }
     });
-    const std::string stem = save_.folder + "/" + item.id;
-    if (save_.inputs) save_inputs(stem + ".inputs.safetensors", *setup.inputs);
-    if (save_.outputs) setup.save_outputs = stem + ".safetensors";
-    setup.timeline = save_.timeline;
-    setup.label = strategy_label(item.strategy, item.options) + " " + item.id;
     running.session = std::make_unique<CaseSession>(running.planned, setup);
   } catch (const Error& error) {
     if (error.code() == ExitCode::interrupted) throw;
     running.planned.outcome = outcome_of(error);
-  } catch (const std::bad_alloc&) {
-    running.planned.outcome = outcome_of(Error(ExitCode::unavailable, "not enough memory for inputs and references"));
   } catch (const std::system_error& error) {
     running.planned.outcome =
         outcome_of(Error(ExitCode::unavailable, fmt::format("no thread for it: {}", error.what())));
@@ -140,8 +164,9 @@ void GroupRunner::start(Running& running) {
 }
 
 void GroupRunner::start_ideal(const Case& item) {
+  if (!team_.leads()) return;
   ideal_.planned = plan_case(on_one_rank(item));
-  if (!ideal_.planned.is_proved() || !missing_for(ideal_.planned).empty()) return;
+  if (!ideal_.planned.is_proved() || !missing_for(ideal_.planned, 1).empty()) return;
   CaseSession::Setup setup;
   setup.inputs = &data_.inputs(item);
   ideal_.session = std::make_unique<CaseSession>(ideal_.planned, setup);

@@ -4,6 +4,7 @@
 #include "experiments/planned_case.h"
 #include "experiments/problem_data.h"
 #include "experiments/progress.h"
+#include "experiments/team.h"
 
 #include <functional>
 #include <memory>
@@ -30,9 +31,11 @@ class GroupRunner {
   /// Called for every case of a group in order, as soon as the case and all before it have ended.
   using Ended = std::function<void(const Case&, const Outcome&)>;
 
-  GroupRunner(Progress& progress, SaveOptions save) : progress_(progress), save_(std::move(save)) {}
+  GroupRunner(Team& team, Progress& progress, SaveOptions save)
+      : team_(team), progress_(progress), save_(std::move(save)), data_(team.ranks_here(1)) {}
 
-  /// Throws Error(interrupted), and what `ended` throws; everything else becomes an outcome.
+  /// Throws Error(interrupted), and what `ended` throws; everything else becomes an outcome, which only the leader
+  /// of a team knows in full.
   void run(const std::vector<Case>& group, const Ended& ended);
 
  private:
@@ -43,11 +46,14 @@ class GroupRunner {
   };
 
   void run_together(std::vector<Running>& cases, const Ended& ended);
+  void plan(const std::vector<Case>& group, std::vector<Running>& cases);
   void start(Running& running);
+  CaseSession::Setup prepare(const PlannedCase& planned);
   void start_ideal(const Case& item);
   void step(std::vector<Running>& cases, const std::string& doing, double share);
   void finish(Running& running, const Ended& ended);
 
+  Team& team_;
   Progress& progress_;
   SaveOptions save_;
   ProblemData data_;

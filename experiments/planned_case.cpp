@@ -9,6 +9,8 @@
 #include "lib/strategy.h"
 #include "lib/transport.h"
 
+#include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace ringfold {
@@ -110,7 +112,7 @@ PlannedCase plan_case(const Case& item) {
   return planned;
 }
 
-std::string missing_for(const PlannedCase& planned) {
+std::string missing_for(const PlannedCase& planned, int ranks_here) {
   if (!planned.item.unbuilt_backend.empty()) return planned.item.unbuilt_backend;
   const TransportInfo* transport = find_transport(planned.item.transport);
   if (transport == nullptr) return fmt::format("transport {} is not built", planned.item.transport);
@@ -119,19 +121,21 @@ std::string missing_for(const PlannedCase& planned) {
   }
   const std::string kernel = missing_kernel(planned);
   if (!kernel.empty()) return kernel;
-  const int64_t needed = memory_bytes(planned);
+  const int64_t needed = memory_bytes(planned, ranks_here);
   const int64_t available = available_memory_bytes();
   if (needed > available) {
-    return fmt::format("its {} ranks need {} of memory together, {} are available", planned.item.cluster.ranks(),
-                       bytes_text(needed), bytes_text(available));
+    return fmt::format("its {} ranks need {} of memory together, {} are available", ranks_here, bytes_text(needed),
+                       bytes_text(available));
   }
   return "";
 }
 
-int64_t memory_bytes(const PlannedCase& planned) {
-  int64_t bytes = 0;
-  for (const Program& program : planned.schedule->ranks) bytes += program.arena_bytes;
-  return bytes;
+int64_t memory_bytes(const PlannedCase& planned, int ranks_here) {
+  std::vector<int64_t> bytes;
+  for (const Program& program : planned.schedule->ranks) bytes.push_back(program.arena_bytes);
+  std::ranges::sort(bytes, std::greater());
+  bytes.resize(std::min(bytes.size(), static_cast<size_t>(ranks_here)));
+  return std::accumulate(bytes.begin(), bytes.end(), int64_t{0});
 }
 
 }  // namespace ringfold

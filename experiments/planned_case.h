@@ -20,11 +20,11 @@ struct PlannedCase {
 /// Plans, proves, applies the passes and proves what each of them returns. Touches no device. Never throws Error.
 PlannedCase plan_case(const Case& item);
 
-/// Why this machine cannot run the case: its transport or its kernel is missing or does not take the problem, or it
-/// needs more memory than there is. Empty if it can.
-std::string missing_for(const PlannedCase& planned);
+/// Why this machine cannot run the case: its transport or its kernel is missing or does not take the problem, or the
+/// ranks that run here need more memory than there is. Empty if it can.
+std::string missing_for(const PlannedCase& planned, int ranks_here);
 
-/// Host memory of all ranks of a plan.
-int64_t memory_bytes(const PlannedCase& planned);
+/// Host memory of so many ranks of a plan, those that need most.
+int64_t memory_bytes(const PlannedCase& planned, int ranks_here);
 
 }  // namespace ringfold

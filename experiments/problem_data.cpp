@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace ringfold {
@@ -70,17 +71,22 @@ TokenSet edges_of(const Case& item) {
 }
 
 /// Head by head, so that an interruption is heard.
-void prepare(Judge& judge, const Problem& problem, const ProblemData::Doing& doing) {
+void prepare(Judge& judge, const Problem& problem, const TokenSet& rows, const HeadRange& heads,
+             const ProblemData::Doing& doing) {
   const int64_t group = problem.heads.group();
   const auto sequences = static_cast<int64_t>(problem.sequences.size());
+  const int64_t parts = sequences * heads.size();
   int64_t done = 0;
   for (int64_t sequence = 0; sequence < sequences; ++sequence) {
     const Sequence& lengths = problem.sequences[static_cast<size_t>(sequence)];
-    const TokenSet tokens = TokenSet::range(sequence, lengths.cached, lengths.length());
-    for (int64_t head = 0; head < problem.heads.kv; ++head) {
+    const TokenSet tokens = intersect(rows, TokenSet::range(sequence, lengths.cached, lengths.length()));
+    for (int64_t begin = heads.begin; begin < heads.end;) {
       RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
-      doing("reference", static_cast<double>(done++) / static_cast<double>(sequences * problem.heads.kv));
-      judge.prepare(tokens, {head * group, (head + 1) * group});
+      const int64_t end = std::min(heads.end, (begin / group + 1) * group);
+      doing("reference", static_cast<double>(done) / static_cast<double>(parts));
+      judge.prepare(tokens, {begin, end});
+      done += end - begin;
+      begin = end;
     }
   }
 }
@@ -106,24 +112,36 @@ const InputSource& ProblemData::inputs(const Case& item) {
   if (source_ == nullptr) source_ = make_source(item);
   const bool is_generated = !item.inputs.generate.empty();
   // Elements cost less to read than to make; where memory is short, they are made again for each case.
-  if (is_generated && cached_ == nullptr && shared_bytes(item) < available_memory_bytes() / 4) {
+  if (is_generated && cached_ == nullptr && processes_here_ * shared_bytes(item) < available_memory_bytes() / 4) {
     cached_ = std::make_unique<CachedInputs>(*source_);
   }
   return cached_ != nullptr ? *cached_ : *source_;
 }
 
-const Judge& ProblemData::judge(const Case& item, const Doing& doing) {
-  const InputSource& source = inputs(item);
-  auto judge = std::make_unique<Judge>(source, item.measure.reference_seconds, edges_of(item));
+std::pair<Judge*, bool> ProblemData::find_judge(const Case& item) {
+  auto judge = std::make_unique<Judge>(inputs(item), item.measure.reference_seconds, edges_of(item));
   // A sample depends on where blocks end; all rows do not.
   const bool is_whole = judge->checked() == query_set(item.problem);
   const std::string key = is_whole ? "all" : fmt::format("{} {}", item.measure.reference_seconds, item.cluster.sp);
   for (const auto& [known, old] : judges_) {
-    if (known == key) return *old;
+    if (known == key) return {old.get(), false};
   }
-  prepare(*judge, item.problem, doing);
   judges_.emplace_back(key, std::move(judge));
-  return *judges_.back().second;
+  return {judges_.back().second.get(), true};
+}
+
+const Judge& ProblemData::judge(const Case& item, const Doing& doing, const Program* rank) {
+  const auto [judge, is_new] = find_judge(item);
+  if (rank == nullptr) {
+    if (is_new) prepare(*judge, item.problem, query_set(item.problem), {0, item.problem.heads.query}, doing);
+    return *judge;
+  }
+  // Other cases may have left this rank with other rows.
+  for (const BlockId id : rank->outputs) {
+    const Block& block = rank->blocks[static_cast<size_t>(id)];
+    prepare(*judge, item.problem, block.tokens, block.heads, doing);
+  }
+  return *judge;
 }
 
 int64_t shared_bytes(const Case& item) { return input_elements(item.problem) * static_cast<int64_t>(sizeof(float)); }

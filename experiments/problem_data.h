@@ -3,6 +3,7 @@
 #include "experiments/case.h"
 #include "lib/inputs.h"
 #include "lib/judge.h"
+#include "lib/schedule.h"
 
 #include <functional>
 #include <memory>
@@ -16,13 +17,21 @@ class ProblemData {
   /// `doing` is told what takes its time, with the share done.
   using Doing = std::function<void(const std::string& what, double share)>;
 
+  /// `processes_here`: those of this host that keep inputs and references of their own.
+  explicit ProblemData(int processes_here = 1) : processes_here_(processes_here) {}
+
   /// Reads or generates the inputs of the case's problem, unless they are there. Throws Error(configuration).
   const InputSource& inputs(const Case& item);
-  /// With the references of all checked rows. Throws Error(interrupted).
-  const Judge& judge(const Case& item, const Doing& doing);
+  /// With the references of all checked rows, or of those among the blocks that one rank ends up with. Throws
+  /// Error(interrupted).
+  const Judge& judge(const Case& item, const Doing& doing, const Program* rank = nullptr);
 
  private:
   void drop_other_problems(const Case& item);
+  /// With no references yet if it is new (true).
+  std::pair<Judge*, bool> find_judge(const Case& item);
+
+  int processes_here_;
 
   std::string key_;
   std::unique_ptr<InputSource> source_;

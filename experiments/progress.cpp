@@ -24,7 +24,7 @@ int usable_columns() {
 
 }  // namespace
 
-Progress::Progress(int64_t cases) : cases_(cases), columns_(usable_columns()) {}
+Progress::Progress(int64_t cases, bool leads) : cases_(cases), leads_(leads), columns_(leads ? usable_columns() : 0) {}
 
 Progress::~Progress() { clear(); }
 
@@ -59,7 +59,7 @@ void Progress::show(const std::string& doing, double unfinished) {
 void Progress::finished(const std::string& label, const std::string& outcome) {
   ++finished_;
   done_ = std::max(done_, static_cast<double>(finished_));
-  if (columns_ > 0) return;
+  if (columns_ > 0 || !leads_) return;
   const std::string left = finished_ < cases_ ? time_left() : "";
   fmt::print(stderr, "[{}/{}] {}: {}{}\n", finished_, cases_, label, outcome, left);
   std::fflush(stderr);

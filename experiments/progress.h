@@ -10,8 +10,8 @@ namespace ringfold {
 /// elsewhere.
 class Progress {
  public:
-  /// `cases` to run, those already there not counted.
-  explicit Progress(int64_t cases);
+  /// `cases` to run, those already there not counted. `leads`: false for a process that says nothing.
+  explicit Progress(int64_t cases, bool leads = true);
   ~Progress();
 
   /// What is being done now, and the work done of cases that have not finished, in cases.
@@ -28,6 +28,7 @@ class Progress {
   int64_t cases_;
   int64_t finished_ = 0;
   double done_ = 0;  ///< in cases, unfinished ones counted by their work done
+  bool leads_ = true;
   int columns_ = 0;  ///< of the terminal; 0: none
   bool is_shown_ = false;
   Clock::time_point begin_ = Clock::now();

@@ -146,6 +146,8 @@ Figures RankCase::judge(const Judge& judge, const Accumulation& how) const {
   return figures;
 }
 
+std::vector<OutputRows> RankCase::output_rows() const { return impl_->output_rows(); }
+
 void RankCase::save(OutputFile& file) const {
   for (const OutputRows& rows : impl_->output_rows()) {
     file.write(rows);

@@ -37,6 +37,8 @@ class RankCase {
   /// Compares the rows of O and LSE that the rank holds.
   Figures judge(const Judge& judge, const Accumulation& how) const;
   void save(OutputFile& file) const;
+  /// The rows that the rank holds, where they lie.
+  std::vector<OutputRows> output_rows() const;
 
  private:
   struct Impl;

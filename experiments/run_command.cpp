@@ -6,16 +6,20 @@
 #include "experiments/load.h"
 #include "experiments/reproduce.h"
 #include "experiments/results.h"
+#include "experiments/sha256.h"
 #include "experiments/table.h"
+#include "experiments/team.h"
 #include "experiments/text.h"
 #include "experiments/timeline.h"
 #include "lib/stop.h"
+#include "lib/transport.h"
 
 #include <nlohmann/json.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <unistd.h>
 
 namespace ringfold {
@@ -53,12 +57,12 @@ void print_table(const std::vector<Row>& rows) {
   RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
 }
 
-std::vector<std::vector<Case>> cases_to_run(const Experiment& experiment, const Results& results) {
+std::vector<std::vector<Case>> cases_to_run(const Experiment& experiment, const std::set<std::string>& done) {
   std::vector<std::vector<Case>> groups;
   for (const std::vector<size_t>& indices : groups_of(experiment.cases)) {
     std::vector<Case> group;
     for (size_t i : indices) {
-      if (!results.has(experiment.cases[i].id)) group.push_back(experiment.cases[i]);
+      if (!done.contains(experiment.cases[i].id)) group.push_back(experiment.cases[i]);
     }
     if (!group.empty()) groups.push_back(std::move(group));
   }
@@ -73,43 +77,105 @@ std::vector<std::string> order_of(const Experiment& experiment) {
   return ids;
 }
 
-void run_all(const RunOptions& options, const Experiment& experiment, Results& results, Timeline* timeline) {
-  const std::vector<std::vector<Case>> groups = cases_to_run(experiment, results);
+struct Written {
+  std::unique_ptr<Results> results;  ///< the leader's
+  std::unique_ptr<Timeline> timeline;
+};
+
+/// All processes get the ids of the cases that are there already.
+std::set<std::string> open_results(Team& team, const RunOptions& options, const std::string& name, Written& written) {
+  const std::string ids = team.from_leader([&] {
+    if (!options.timeline.empty()) written.timeline = std::make_unique<Timeline>(options.timeline);
+    written.results = std::make_unique<Results>(options.out.empty() ? Results::default_folder(name) : options.out,
+                                                options.resume);
+    nlohmann::json done = nlohmann::json::array();
+    for (const Row& row : written.results->rows()) done.push_back(row["id"].get<std::string>());
+    return done.dump();
+  });
+  if (!options.timeline.empty() && !team.leads()) written.timeline = std::make_unique<Timeline>("");
+  return nlohmann::json::parse(ids).get<std::set<std::string>>();
+}
+
+void run_all(Team& team, const RunOptions& options, const Experiment& experiment, const std::set<std::string>& done,
+             Written& written) {
+  const std::vector<std::vector<Case>> groups = cases_to_run(experiment, done);
   int64_t count = 0;
   for (const std::vector<Case>& group : groups) count += static_cast<int64_t>(group.size());
-  Progress progress(count);
+  Progress progress(count, team.leads());
   const Reproducer reproducer(options.file, options.overrides, experiment);
-  GroupRunner runner(progress, {results.folder(), options.save_outputs, options.save_inputs, timeline});
+  const std::string folder = team.leads() ? written.results->folder() : "";
+  GroupRunner runner(team, progress, {folder, options.save_outputs, options.save_inputs, written.timeline.get()});
   for (const std::vector<Case>& group : groups) {
     runner.run(group, [&](const Case& item, const Outcome& outcome) {
-      results.append(make_row(experiment.name, item, outcome, environment_json(item), reproducer.command(item)));
+      if (!team.leads()) return;
+      written.results->append(
+          make_row(experiment.name, item, outcome, environment_json(item), reproducer.command(item)));
       progress.finished(reproducer.label(item), outcome_text(outcome));
     });
   }
+}
+
+/// A launcher's processes are the ranks: each case must have as many, and a transport that reaches them.
+void check_ranks(const Team& team, const Experiment& experiment) {
+  if (team.is_alone()) return;
+  for (const Case& item : experiment.cases) {
+    const Cluster& cluster = item.cluster;
+    RINGFOLD_CHECK(cluster.ranks() == team.size(), ExitCode::configuration,
+                   "cluster.sp {} x cluster.tp {} = {} ranks, but the launcher started {} processes", cluster.sp,
+                   cluster.tp, cluster.ranks(), team.size());
+    const TransportInfo* transport = find_transport(item.transport);
+    RINGFOLD_CHECK(transport == nullptr || transport->spans_processes, ExitCode::configuration,
+                   "transport: the ranks of {} are threads of one process, but the launcher started {} processes",
+                   item.transport, team.size());
+  }
+}
+
+/// All processes must be about to do the same.
+Experiment load_together(Team& team, const RunOptions& options) {
+  Experiment experiment;
+  team.together([&] {
+    experiment = load_experiment(options.file, options.overrides, built_vocabulary());
+    RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to run", options.file);
+    check_ranks(team, experiment);
+  });
+  if (team.is_alone()) return experiment;
+  team.agree("build", fmt::format("{} {}", version(), revision()));
+  std::string text = fmt::format("{} {} {} {}\n", experiment.name, options.save_outputs, options.save_inputs,
+                                 !options.timeline.empty());
+  for (const Case& item : experiment.cases) text += item.canonical + "\n";
+  team.agree("experiment", sha256_hex(text).substr(0, 16));
+  return experiment;
+}
+
+ExitCode run_with(Team& team, const RunOptions& options) {
+  const Experiment experiment = load_together(team, options);
+  Written written;
+  const std::set<std::string> done = open_results(team, options, experiment.name, written);
+  try {
+    run_all(team, options, experiment, done, written);
+  } catch (const Error& error) {
+    const bool is_lost = !team.is_alone() && (error.code() == ExitCode::peer_lost || error.code() == ExitCode::deadline);
+    if ((error.code() != ExitCode::interrupted && !is_lost) || !team.leads()) throw;
+    throw Error(error.code(), fmt::format("{}; go on with: {} --resume --out {}", error.what(),
+                                          run_command_text(options.file, options.overrides),
+                                          shell_quoted(written.results->folder())));
+  }
+  if (!team.leads()) return ExitCode::ok;
+  Results& results = *written.results;
+  if (options.resume) results.sort_by(order_of(experiment));
+  print_table(results.rows());
+  fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
+  if (written.timeline != nullptr) written.timeline->write();
+  return exit_of(results.rows());
 }
 
 }  // namespace
 
 ExitCode run_command(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
-  const Experiment experiment = load_experiment(options.file, options.overrides, built_vocabulary());
-  RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to run", options.file);
   listen_for_interrupts();
-  const auto timeline = options.timeline.empty() ? nullptr : std::make_unique<Timeline>(options.timeline);
-  Results results(options.out.empty() ? Results::default_folder(experiment.name) : options.out, options.resume);
-  try {
-    run_all(options, experiment, results, timeline.get());
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::interrupted) throw;
-    throw Error(ExitCode::interrupted,
-                fmt::format("interrupted; go on with: {} --resume --out {}",
-                            run_command_text(options.file, options.overrides), shell_quoted(results.folder())));
-  }
-  if (options.resume) results.sort_by(order_of(experiment));
-  print_table(results.rows());
-  fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
-  if (timeline != nullptr) timeline->write();
-  return exit_of(results.rows());
+  Team team(nullptr);
+  return run_with(team, options);
 }
 
 }  // namespace ringfold

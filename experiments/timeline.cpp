@@ -29,7 +29,7 @@ class RankTimeline final : public ExecutionObserver {
   }
 
   void begin(int operation) override {
-    const std::string_view name = name_of(program_.operations[static_cast<size_t>(operation)]);
+    const std::string name(name_of(program_.operations[static_cast<size_t>(operation)]));
     const auto now = Timeline::Clock::now();
     events_.push_back({label_, name, rank_, operation, now, now, now});
   }
@@ -49,6 +49,7 @@ std::unique_ptr<ExecutionObserver> Timeline::observe(const std::string& label, c
 }
 
 Timeline::Timeline(const std::string& path) : path_(path) {
+  if (path.empty()) return;
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   is_new_ = file.is_open();
   if (!is_new_) file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -57,6 +58,28 @@ Timeline::Timeline(const std::string& path) : path_(path) {
 
 Timeline::~Timeline() {
   if (is_new_) ::unlink(path_.c_str());
+}
+
+std::string Timeline::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Row taken = Row::array();
+  for (const Event& event : events_) {
+    const auto ns = [&](Clock::time_point time) { return (time - events_.front().begin) / std::chrono::nanoseconds(1); };
+    taken.push_back(
+        {event.label, event.name, event.rank, event.operation, ns(event.begin), ns(event.start), ns(event.end)});
+  }
+  events_.clear();
+  return taken.dump();
+}
+
+void Timeline::add(const std::string& taken) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const Row& event : Row::parse(taken)) {
+    const auto same = std::ranges::find(events_, event[0].get<std::string>(), &Event::label);
+    const Clock::time_point first = same == events_.end() ? Clock::now() : same->begin;
+    const auto at = [&](size_t i) { return first + std::chrono::nanoseconds(event[i].get<int64_t>()); };
+    events_.push_back({event[0], event[1], event[2], event[3], at(4), at(5), at(6)});
+  }
 }
 
 void Timeline::write() {
@@ -83,7 +106,7 @@ void Timeline::write() {
       labels.push_back(event.label);
     }
     if (event.start > event.begin) add("wait", event, event.begin, event.start);
-    add(std::string(event.name), event, event.start, event.end);
+    add(event.name, event, event.start, event.end);
   }
   std::ofstream out(path_);
   out << Row{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump() << '\n';

@@ -15,7 +15,8 @@ namespace ringfold {
 /// What the ranks of several cases do when, for chrome://tracing or ui.perfetto.dev: a process a case, a thread a rank.
 class Timeline {
  public:
-  /// Throws Error(internal) if the file cannot be written: now, and not when all has been measured.
+  /// `path`: empty for a process that sends its events to another. Throws Error(internal) if the file cannot be
+  /// written: now, and not when all has been measured.
   explicit Timeline(const std::string& path);
   /// Leaves no empty file where there was none.
   ~Timeline();
@@ -24,6 +25,10 @@ class Timeline {
 
   /// An observer of one rank's forward; its events are added when it is destroyed. Threads may call it at once.
   std::unique_ptr<ExecutionObserver> observe(const std::string& label, const Program& program, int rank);
+  /// Takes the events collected so far, for another process to add.
+  std::string take();
+  /// Clocks of other hosts stand elsewhere: a rank's first event is laid on the first of this process.
+  void add(const std::string& taken);
   /// In place of what the file held. Throws Error(internal) naming the file.
   void write();
 
@@ -33,7 +38,7 @@ class Timeline {
 
   struct Event {
     std::string label;
-    std::string_view name;
+    std::string name;
     int rank = 0;
     int operation = 0;
     Clock::time_point begin;  ///< its turn came

@@ -71,6 +71,7 @@ struct TransportInfo {
   std::optional<std::string> (*unavailable)();
   std::string (*describe)();
   std::unique_ptr<Fabric> (*make)(int ranks, const TransportOptions&);
+  bool spans_processes = false;  ///< takes TransportOptions::world
 };
 
 std::span<const TransportInfo> transport_table();
@@ -79,6 +80,6 @@ const TransportInfo* find_transport(std::string_view id);
 }  // namespace ringfold
 
 /// The last line of transports/<id>.cpp (or of its stub), at global scope.
-#define RINGFOLD_TRANSPORT(id, summary, unavailable, describe, make) \
-  extern const ::ringfold::TransportInfo transport_info_##id;        \
-  const ::ringfold::TransportInfo transport_info_##id = {#id, summary, unavailable, describe, make};
+#define RINGFOLD_TRANSPORT(id, summary, unavailable, describe, ...) \
+  extern const ::ringfold::TransportInfo transport_info_##id;       \
+  const ::ringfold::TransportInfo transport_info_##id = {#id, summary, unavailable, describe, __VA_ARGS__};

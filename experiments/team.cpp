@@ -1,0 +1,115 @@
+#include "experiments/team.h"
+
+#include <algorithm>
+#include <exception>
+#include <sstream>
+#include <unistd.h>
+
+namespace ringfold {
+namespace {
+
+/// Between cases nothing shows signs of life while it reads, plans or writes.
+constexpr std::chrono::seconds kBetweenCases{60};
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+// What travels: an exit code, a blank and a text. Code 0: no error.
+struct Told {
+  ExitCode code = ExitCode::ok;
+  std::string text;
+
+  std::string message() const { return std::to_string(static_cast<int>(code)) + ' ' + text; }
+  static Told from(const std::string& message) {
+    const size_t space = message.find(' ');
+    RINGFOLD_INVARIANT(space != std::string::npos, "another process told '{}'", message);
+    return {static_cast<ExitCode>(std::stoi(message.substr(0, space))), message.substr(space + 1)};
+  }
+};
+
+}  // namespace
+
+Team::Team(std::unique_ptr<World> world) {
+  if (world == nullptr || world->size() == 1) return;
+  world_ = std::move(world);
+  control_ = world_->open(kBetweenCases);
+  const std::string here = host_name();
+  const std::string hosts = decide(here, [](const Texts& all) {
+    std::string lines;
+    for (const std::string& host : all) lines += host + '\n';
+    return lines;
+  });
+  std::istringstream lines(hosts);
+  ranks_here_ = 0;
+  for (std::string host; std::getline(lines, host);) ranks_here_ += host == here ? 1 : 0;
+}
+
+Team::~Team() = default;
+
+std::string Team::decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader) {
+  if (is_alone()) return on_leader({mine});
+  const Texts all = control_->gather(mine);
+  Told told;
+  std::exception_ptr own;
+  if (leads()) {
+    try {
+      told.text = on_leader(all);
+    } catch (const Error& error) {
+      own = std::current_exception();
+      told = {error.code(), error.what()};
+    }
+  }
+  told = Told::from(control_->broadcast(told.message()));
+  if (own) std::rethrow_exception(own);
+  if (told.code != ExitCode::ok) throw SharedError(told.code, told.text);
+  return told.text;
+}
+
+void Team::together(const std::function<void()>& work) {
+  if (is_alone()) return work();
+  Told mine;
+  std::exception_ptr own;
+  try {
+    work();
+  } catch (const Error& error) {
+    own = std::current_exception();
+    mine = {error.code(), error.what()};
+  }
+  decide(mine.message(), [&](const Texts& all) {
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      const Told theirs = Told::from(all[rank]);
+      if (theirs.code == ExitCode::ok) continue;
+      if (rank == 0) std::rethrow_exception(own);
+      throw Error(theirs.code, fmt::format("{}: {}", name_of(rank), theirs.text));
+    }
+    return std::string();
+  });
+}
+
+std::string Team::from_leader(const std::function<std::string()>& answer) {
+  return decide("", [&](const Texts&) { return answer(); });
+}
+
+std::string Team::first_of(const std::string& mine) {
+  return decide(mine, [&](const Texts& all) {
+    const auto first = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
+    if (first == all.end()) return std::string();
+    return first == all.begin() ? *first : fmt::format("{}: {}", name_of(static_cast<size_t>(first - all.begin())), *first);
+  });
+}
+
+bool Team::all_of(bool mine) { return first_of(mine ? "" : "no").empty(); }
+
+void Team::agree(const char* what, const std::string& mine) {
+  decide(mine, [&](const Texts& all) {
+    for (size_t rank = 1; rank < all.size(); ++rank) {
+      RINGFOLD_CHECK(all[rank] == all[0], ExitCode::configuration, "{} has another {} ({}) than rank 0 ({})",
+                     name_of(rank), what, all[rank], all[0]);
+    }
+    return std::string();
+  });
+}
+
+}  // namespace ringfold
