@@ -14,7 +14,10 @@
 namespace ringfold {
 
 CaseSession::CaseSession(const PlannedCase& planned, const Setup& setup)
-    : planned_(planned), setup_(setup), turns_(setup.world == nullptr ? planned.item.cluster.ranks() : 1), outcome_(planned.outcome) {
+    : planned_(planned),
+      setup_(setup),
+      turns_(setup.world == nullptr ? planned.item.cluster.ranks() : 1),
+      outcome_(planned.outcome) {
   thread_ = std::thread([this] { run(); });
   turns_.wait_until_ready();
 }

@@ -20,8 +20,8 @@ class OutputFile;
 class RankCase;
 class Timeline;
 
-/// A case set up on all its ranks, or on that one of them which is this process: steps are warm-ups, then repeats. Between steps the ranks sleep, so that the steps
-/// of several sessions can alternate.
+/// A case set up on all its ranks, or on that one of them which is this process: steps are warm-ups, then repeats.
+/// Between steps the ranks sleep, so that the steps of several sessions can alternate.
 class CaseSession {
  public:
   struct Setup {

@@ -1,9 +1,9 @@
 #include "experiments/cli.h"
 
 #include "experiments/commands.h"
-#include "experiments/diagnostics.h"
 #include "experiments/environment.h"
 #include "experiments/help.h"
+#include "experiments/report_error.h"
 #include "experiments/run_command.h"
 #include "lib/error.h"
 
@@ -98,15 +98,8 @@ int run_program(int argc, char** argv) {
     RINGFOLD_CHECK(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, ExitCode::internal,
                    "cannot write to standard output");
     return static_cast<int>(code);
-  } catch (const ConfigurationError& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return static_cast<int>(error.code());
-  } catch (const Error& error) {
-    fmt::print(stderr, "ringfold: {}\n", error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ringfold: internal error: {}\n", error.what());
-    return static_cast<int>(ExitCode::internal);
+  } catch (...) {
+    return static_cast<int>(report_error(std::current_exception()));
   }
 }
 

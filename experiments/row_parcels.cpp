@@ -40,10 +40,12 @@ std::string RowParcels::next() {
   const int64_t begin = range.begin + token_;
   const int64_t count = std::min(range.end - begin, std::max<int64_t>(1, kParcelBytes / row_bytes));
 
-  const Header header{{range.sequence, begin, begin + count}, rows.heads, rows.dtype, rows.out != nullptr,
-                      rows.lse != nullptr};
+  const Header header{
+      {range.sequence, begin, begin + count}, rows.heads, rows.dtype, rows.out != nullptr, rows.lse != nullptr};
   std::string parcel(reinterpret_cast<const char*>(&header), sizeof header);
-  const auto add = [&](const void* from, int64_t bytes) { parcel.append(static_cast<const char*>(from), static_cast<size_t>(bytes)); };
+  const auto add = [&](const void* from, int64_t bytes) {
+    parcel.append(static_cast<const char*>(from), static_cast<size_t>(bytes));
+  };
   for (int64_t head = 0; header.has_out && head < rows.heads.size(); ++head) {
     for (int64_t row = row_; row < row_ + count; ++row) {
       const int64_t offset = head * rows.out_head_stride + row * rows.out_token_stride;

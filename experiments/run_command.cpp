@@ -3,7 +3,9 @@
 #include "experiments/environment.h"
 #include "experiments/experiment.h"
 #include "experiments/group_runner.h"
+#include "experiments/interrupts.h"
 #include "experiments/load.h"
+#include "experiments/report_error.h"
 #include "experiments/reproduce.h"
 #include "experiments/results.h"
 #include "experiments/sha256.h"
@@ -13,10 +15,10 @@
 #include "experiments/timeline.h"
 #include "lib/stop.h"
 #include "lib/transport.h"
+#include "transports/join.h"
 
 #include <nlohmann/json.hpp>
 
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -24,23 +26,6 @@
 
 namespace ringfold {
 namespace {
-
-extern "C" void on_interrupt(int) {
-  // The second time, whoever asks does not want to wait.
-  if (stop_requested()) ::_exit(static_cast<int>(ExitCode::interrupted));
-  request_stop();
-}
-
-void listen_for_interrupts() {
-  struct sigaction action{};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESTART;
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
-  // A reader of the table that goes away must not end the run.
-  ::signal(SIGPIPE, SIG_IGN);
-  // A file over the shell's limit is a full disk like any other.
-  ::signal(SIGXFSZ, SIG_IGN);
-}
 
 std::string outcome_text(const Outcome& outcome) {
   if (outcome.status == Status::passed && !outcome.ranks_ms.empty()) {
@@ -86,8 +71,8 @@ struct Written {
 std::set<std::string> open_results(Team& team, const RunOptions& options, const std::string& name, Written& written) {
   const std::string ids = team.from_leader([&] {
     if (!options.timeline.empty()) written.timeline = std::make_unique<Timeline>(options.timeline);
-    written.results = std::make_unique<Results>(options.out.empty() ? Results::default_folder(name) : options.out,
-                                                options.resume);
+    written.results =
+        std::make_unique<Results>(options.out.empty() ? Results::default_folder(name) : options.out, options.resume);
     nlohmann::json done = nlohmann::json::array();
     for (const Row& row : written.results->rows()) done.push_back(row["id"].get<std::string>());
     return done.dump();
@@ -147,6 +132,11 @@ Experiment load_together(Team& team, const RunOptions& options) {
   return experiment;
 }
 
+/// Whether the run ended for something that another run may not meet.
+bool may_go_on(const Team& team, const Error& error) {
+  return error.code() == ExitCode::interrupted || (!team.is_alone() && team.world()->lost_within({}).has_value());
+}
+
 ExitCode run_with(Team& team, const RunOptions& options) {
   const Experiment experiment = load_together(team, options);
   Written written;
@@ -154,8 +144,7 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   try {
     run_all(team, options, experiment, done, written);
   } catch (const Error& error) {
-    const bool is_lost = !team.is_alone() && (error.code() == ExitCode::peer_lost || error.code() == ExitCode::deadline);
-    if ((error.code() != ExitCode::interrupted && !is_lost) || !team.leads()) throw;
+    if (!team.leads() || !may_go_on(team, error)) throw;
     throw Error(error.code(), fmt::format("{}; go on with: {} --resume --out {}", error.what(),
                                           run_command_text(options.file, options.overrides),
                                           shell_quoted(written.results->folder())));
@@ -169,13 +158,38 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   return exit_of(results.rows());
 }
 
+/// One process of several. The leader tells what all know; each tells that a rank is lost, at once: a launcher may be
+/// about to end it.
+ExitCode run_in_world(Team& team, const RunOptions& options) {
+  World& world = *team.world();
+  const std::string name = world.name_of(world.rank());
+  world.on_lost([&](const Error& error) {
+    fmt::print(stderr, "ringfold: {}: {}\n", name, error.what());
+    std::fflush(stderr);
+  });
+  const PatientInterrupts interrupts(world);
+  ExitCode code = ExitCode::ok;
+  try {
+    code = run_with(team, options);
+  } catch (const SharedError& error) {
+    code = error.code();
+  } catch (const Error& error) {
+    code = error.code();
+    if (team.leads() || (!world.lost_within({}) && code != ExitCode::interrupted))
+      report_error(std::current_exception());
+  } catch (...) {
+    code = report_error(std::current_exception());
+  }
+  return static_cast<ExitCode>(world.leave(static_cast<int>(code)));
+}
+
 }  // namespace
 
 ExitCode run_command(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
   listen_for_interrupts();
-  Team team(nullptr);
-  return run_with(team, options);
+  Team team(join_world());
+  return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }
 
 }  // namespace ringfold

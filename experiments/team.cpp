@@ -96,7 +96,8 @@ std::string Team::first_of(const std::string& mine) {
   return decide(mine, [&](const Texts& all) {
     const auto first = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
     if (first == all.end()) return std::string();
-    return first == all.begin() ? *first : fmt::format("{}: {}", name_of(static_cast<size_t>(first - all.begin())), *first);
+    return first == all.begin() ? *first
+                                : fmt::format("{}: {}", name_of(static_cast<size_t>(first - all.begin())), *first);
   });
 }
 

@@ -64,7 +64,9 @@ std::string Timeline::take() {
   const std::lock_guard<std::mutex> lock(mutex_);
   Row taken = Row::array();
   for (const Event& event : events_) {
-    const auto ns = [&](Clock::time_point time) { return (time - events_.front().begin) / std::chrono::nanoseconds(1); };
+    const auto ns = [&](Clock::time_point time) {
+      return (time - events_.front().begin) / std::chrono::nanoseconds(1);
+    };
     taken.push_back(
         {event.label, event.name, event.rank, event.operation, ns(event.begin), ns(event.start), ns(event.end)});
   }

@@ -1,5 +1,6 @@
 // ucx: ranks are threads or processes, on one host or many; exchanges go over UCX's tagged messages. Each rank has a
-// worker of its own for each session, so that nothing of a session that failed can meet a later one's. See ucx_engine.h.
+// worker of its own for each session, so that nothing of a session that failed can meet a later one's. See
+// ucx_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
 #include "lib/world.h"
@@ -98,4 +99,4 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(ucx, "ranks are threads or processes, messages go over UCX", ringfold::unavailable,
-                   ringfold::describe, ringfold::make)
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true)

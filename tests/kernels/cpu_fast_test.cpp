@@ -16,8 +16,8 @@ thread_local int64_t* counted_allocations = nullptr;
 
 }  // namespace
 
-// Replaced in this test program to count; std::aligned_alloc of the scratch memory is not counted, but grows only. Every
-// unaligned form that does not call one of these by itself is here, so that what one allocates another may free.
+// Replaced in this test program to count; std::aligned_alloc of the scratch memory is not counted, but grows only.
+// Every unaligned form that does not call one of these by itself is here, so that what one allocates another may free.
 void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   if (counted_allocations) ++*counted_allocations;
   return std::malloc(bytes ? bytes : 1);
