@@ -5,6 +5,7 @@
 #include "experiments/rank_case.h"
 #include "experiments/row_parcels.h"
 #include "experiments/timeline.h"
+#include "lib/drill.h"
 #include "lib/stop.h"
 #include "lib/transport.h"
 
@@ -81,6 +82,7 @@ void CaseSession::run_rank(RankContext& context, const Accumulation& how, Output
   while (turns_.wait_for_step()) {
     context.control.tick();
     if (report.forwards_ms.empty() && planned_.item.measure.warmup > 0) {
+      drill(context.rank, "warm-up");
       rank.sealed_forward();
       proved = rank.output_sum();
       report.forwards_ms.push_back(0);  // a warm-up: dropped

@@ -13,6 +13,7 @@
 #include "experiments/team.h"
 #include "experiments/text.h"
 #include "experiments/timeline.h"
+#include "lib/drill.h"
 #include "lib/stop.h"
 #include "lib/transport.h"
 #include "transports/join.h"
@@ -34,9 +35,10 @@ std::string outcome_text(const Outcome& outcome) {
   return std::string(to_string(outcome.status)) + (outcome.reason.empty() ? "" : ": " + outcome.reason);
 }
 
-void print_table(const std::vector<Row>& rows) {
+/// `launched`: a launcher shows a terminal to rank 0, whatever it writes to itself.
+void print_table(const std::vector<Row>& rows, bool launched) {
   TableStyle style;
-  style.colours = !style_of(STDOUT_FILENO).off.empty();
+  style.colours = !launched && !style_of(STDOUT_FILENO).off.empty();
   style.columns = terminal_columns(STDOUT_FILENO);
   fmt::print("{}", results_table(rows, style));
   RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
@@ -92,6 +94,7 @@ void run_all(Team& team, const RunOptions& options, const Experiment& experiment
   GroupRunner runner(team, progress, {folder, options.save_outputs, options.save_inputs, written.timeline.get()});
   for (const std::vector<Case>& group : groups) {
     runner.run(group, [&](const Case& item, const Outcome& outcome) {
+      if (!team.is_alone()) drill(team.world()->rank(), "write");
       if (!team.leads()) return;
       written.results->append(
           make_row(experiment.name, item, outcome, environment_json(item), reproducer.command(item)));
@@ -152,7 +155,7 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   if (!team.leads()) return ExitCode::ok;
   Results& results = *written.results;
   if (options.resume) results.sort_by(order_of(experiment));
-  print_table(results.rows());
+  print_table(results.rows(), !team.is_alone());
   fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
   if (written.timeline != nullptr) written.timeline->write();
   return exit_of(results.rows());

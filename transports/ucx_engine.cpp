@@ -1,6 +1,7 @@
 // Exchanges on a worker: posting, ending, cancelling. How a rank waits is in ucx_waiting.cpp.
 #include "transports/ucx_engine.h"
 
+#include "lib/drill.h"
 #include "lib/stop.h"
 
 #include <algorithm>
@@ -127,6 +128,7 @@ void UcxEngine::start() {
     slots_[i].in_library = true;
   }
   for (size_t i = 0; i < count; ++i) post(i);
+  drill(rank_, "transfer");
 }
 
 void UcxEngine::post(size_t index) {
@@ -158,8 +160,8 @@ void UcxEngine::post(size_t index) {
       auto* ended = static_cast<Slot*>(user_data);
       ended->engine->end(*ended, status, info->length);
     };
-    request = ucp_tag_recv_nbx(worker_.get(), transfer.data, bytes, tag_of(transfer.peer, transfer.tag),
-                               ~ucp_tag_t{0}, &params);
+    request = ucp_tag_recv_nbx(worker_.get(), transfer.data, bytes, tag_of(transfer.peer, transfer.tag), ~ucp_tag_t{0},
+                               &params);
     if (UCS_PTR_IS_ERR(request)) end(slot, UCS_PTR_STATUS(request), 0);
   }
 }
@@ -181,15 +183,15 @@ void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes
   const Transfer& transfer = *slot.transfer;
   const int operation = current_.exchange->operation;
   if (status == UCS_OK || status == UCS_ERR_MESSAGE_TRUNCATED) {
-    failure_ = Error(ExitCode::internal,
-                     fmt::format("rank {} sends {} bytes with tag {} to rank {}, which expects {} in operation {}",
-                                 transfer.peer, status == UCS_OK ? std::to_string(bytes) : "more", transfer.tag, rank_,
-                                 transfer.bytes, operation));
+    failure_ = Error(
+        ExitCode::internal,
+        fmt::format("rank {} sends {} bytes with tag {} to rank {}, which expects {} in operation {}", transfer.peer,
+                    status == UCS_OK ? std::to_string(bytes) : "more", transfer.tag, rank_, transfer.bytes, operation));
     return;
   }
-  const std::string waits = fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_,
-                                        operation, transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes,
-                                        transfer.tag);
+  const std::string waits =
+      fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_, operation,
+                  transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes, transfer.tag);
   if (status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NO_MEMORY) {
     failure_ = Error(ExitCode::unavailable, fmt::format("rank {} cannot reach rank {} over UCX: {}; {}", rank_,
                                                         transfer.peer, ucx_error_text(status), waits));

@@ -1,0 +1,227 @@
+"""ringfold run with ranks that are processes of mpirun: same results as threads, and who died."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from harness import PATIENCE, PROGRAM, ProgramTest, main
+
+MPIRUN = ['mpirun', '--allow-run-as-root', '--oversubscribe']
+
+UGLY = """
+name: ugly
+problem:
+  sequences: [{query: 33}, {query: 5, cached: 12}, {query: 0, cached: 3}, {query: 1}]
+  heads: {query: 12, kv: 4, dim: 8}
+cluster: {sp: 4}
+strategies: [naive_ring, balanced_ring, {balanced_ring: {heads: within_groups}}, all_gather, {all_gather: {layout: zigzag}}]
+transport: ucx
+kernel: cpu_fast
+measure: {warmup: 1, repeats: 1}
+sweep:
+  problem.dtype: [fp32, bf16]
+  problem.mask: [causal, full]
+  problem.placement: [native, tokens, zigzag, heads]
+"""
+
+# Long enough to be in the midst of it, with earlier rows written.
+LONG = """
+name: long
+problem:
+  sequences: [{query: 512}]
+  heads: {query: 8, kv: 8, dim: 16}
+cluster: {sp: RANKS}
+strategies: [naive_ring]
+transport: ucx
+measure: {warmup: 1, repeats: 3, deadline_seconds: 2}
+sweep:
+  inputs.seed: [1, 2, 3]
+"""
+
+
+def is_running(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
+class Processes(ProgramTest):
+    def launch(self, ranks, *arguments, drill='', env=None):
+        environment = {**os.environ, 'TERM': 'dumb', **(env or {})}
+        if drill:
+            environment['RINGFOLD_DRILL'] = drill
+        return subprocess.run(MPIRUN + ['-n', str(ranks), PROGRAM, *arguments], cwd=self.folder, timeout=PATIENCE,
+                              text=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+
+    def ours(self, done):
+        """The program's own lines: what the launcher says of it left out."""
+        return [line for line in done.stderr.splitlines() if line.startswith(('ringfold: ', 'long.yaml', 'ugly.yaml'))]
+
+    def assert_nobody_left(self, text):
+        pids = set(re.findall(r'pid (\d+)', text))
+        self.assertTrue(pids)
+        end = time.monotonic() + 5
+        while any(is_running(pid) for pid in pids) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual([pid for pid in pids if is_running(pid)], [])
+
+    def test_same_bits_by_threads_and_processes(self):
+        self.write('ugly.yaml', UGLY)
+        self.ringfold('run', 'ugly.yaml', 'transport=in_process', '--save-outputs', '--out', 'in_process')
+        self.ringfold('run', 'ugly.yaml', '--save-outputs', '--out', 'threads')
+        done = self.launch(4, 'run', 'ugly.yaml', '--save-outputs', '--out', 'processes')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count('naive_ring'), 16)
+        self.assertNotIn('\x1b', done.stdout)
+
+        def outputs(out):
+            rows = self.rows(out)
+            self.assertEqual([row['status'] for row in rows], ['passed'] * 80)
+            for row in rows:
+                self.assertEqual(row['traffic']['sent_bytes'], row['plan']['sent_bytes'])
+            return [(row['plan'], row['numerics'], self.tensors(f'{out}/{row["id"]}.safetensors')) for row in rows]
+
+        expected = outputs('in_process')
+        for out in ('threads', 'processes'):
+            self.assertEqual(outputs(out), expected, out)
+
+    def test_two_and_eight_ranks(self):
+        for ranks in (2, 8):
+            self.write('long.yaml', LONG.replace('RANKS', str(ranks)))
+            done = self.launch(ranks, 'run', 'long.yaml', '--out', f'out{ranks}', '--timeline', 'timeline.json')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            row = self.rows(f'out{ranks}')[0]
+            self.assertEqual([len(times) for times in row['timing']['ranks_ms']], [ranks] * 3)
+            tracks = set(re.findall(r'"tid":(\d+)', (self.folder / 'timeline.json').read_text()))
+            self.assertEqual(len(tracks), ranks)
+
+    def test_wrong_world(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        done = self.launch(3, 'run', 'long.yaml')
+        self.assertEqual(done.returncode, 3)
+        line, = self.ours(done)
+        self.assertEqual(line, 'ringfold: cluster.sp 2 x cluster.tp 1 = 2 ranks, but the launcher started 3 processes')
+        done = self.launch(2, 'run', 'long.yaml', 'transport=in_process')
+        self.assertEqual(done.returncode, 3)
+        line, = self.ours(done)
+        self.assertIn('transport: the ranks of in_process are threads of one process', line)
+        done = self.launch(2, 'run', 'long.yaml', 'cluster.ps=2')
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stderr.count('error:'), 1, done.stderr)
+
+    def test_different_experiments(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        self.write('other.yaml', LONG.replace('RANKS', '2').replace('512', '511'))
+        command = MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', PROGRAM, 'run']
+        for other, code, said in (('other.yaml', 3, 'rank 1 .* has another experiment'), ('none.yaml', 3, 'none.yaml')):
+            done = subprocess.run(command + [other], cwd=self.folder, text=True, timeout=PATIENCE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, code, done.stderr)
+            line, = self.ours(done)
+            self.assertRegex(line, said)
+
+    def test_no_usable_transport(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', env={'UCX_TLS': 'nonsense'})
+        self.assertEqual(done.returncode, 4, done.stderr)
+        for row in self.rows('out'):
+            self.assertEqual((row['status'], row['exit']), ('skipped', 4))
+            self.assertRegex(row['reason'], 'ucx is unavailable: .*UCX')
+
+    def lose(self, ranks, victim, place, deed, code):
+        """Loses a rank in the second case; earlier rows stay, the row and the survivors name it, --resume goes on."""
+        drill = f'rank={victim} at={place} do={deed}'
+        with self.subTest(ranks=ranks, drill=drill):
+            shutil.rmtree(self.folder / 'out', ignore_errors=True)
+            self.write('long.yaml', LONG.replace('RANKS', str(ranks)))
+            done = self.launch(ranks, 'run', 'long.yaml', '--out', 'out', drill=drill)
+            self.assertNotEqual(done.returncode, 0)
+            name = rf'rank {victim} \(host \S+, pid \d+\)'
+            verdict = {7: f'{name} has died', 6: f'{name} (gives no sign of life|shows no progress)'}[code]
+            for rank in set(range(ranks)) - {victim}:
+                self.assertRegex(done.stderr, rf'(?m)^ringfold: rank {rank} \(host \S+, pid \d+\): {verdict}', drill)
+            self.assert_nobody_left(done.stderr)
+            rows = self.rows('out')
+            self.assertGreaterEqual(len(rows), 1)
+            self.assertEqual((rows[0]['status'], rows[0]['exit']), ('passed', 0))
+            if victim != 0:
+                self.assertEqual([row['exit'] for row in rows if row['exit'] != 0][:1], [code])
+                self.assertRegex(rows[-1]['reason'], verdict)
+                if deed == 'SIGSTOP':
+                    self.assertEqual(done.returncode, code)
+            done = self.launch(ranks, 'run', 'long.yaml', '--out', 'out', '--resume')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual([row['exit'] for row in self.rows('out')], [0, 0, 0])
+
+    def test_killed(self):
+        self.lose(4, 2, 'transfer:20', 'SIGKILL', 7)
+        self.lose(2, 1, 'warm-up:2', 'SIGSEGV', 7)
+        self.lose(4, 1, 'attend:15', 'exit', 7)
+        self.lose(8, 5, 'transfer:50', 'SIGKILL', 7)
+        self.lose(4, 0, 'transfer:20', 'SIGKILL', 7)
+
+    def test_stopped(self):
+        self.lose(4, 3, 'transfer:20', 'SIGSTOP', 6)
+        self.lose(2, 1, 'attend:15', 'loop', 6)
+
+    def test_lost_while_rank_0_writes(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', drill='rank=1 at=write:2 do=SIGKILL')
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r'(?m)^ringfold: rank 0 .*: rank 1 \(host \S+, pid \d+\) has died')
+        self.assertEqual([row['exit'] for row in self.rows('out')][:2], [0, 0])
+        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', '--resume')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([row['exit'] for row in self.rows('out')], [0, 0, 0])
+
+    def test_dead_launcher_leaves_nobody(self):
+        self.write('long.yaml', LONG.replace('RANKS', '4'))
+        with subprocess.Popen(MPIRUN + ['-n', '4', PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out', 'out'],
+                              cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as launcher:
+            end = time.monotonic() + 60
+            children = []
+            while not (self.folder / 'out').exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            children = subprocess.run(['ps', '--no-headers', '-o', 'pid', '--ppid', str(launcher.pid)], text=True,
+                                      stdout=subprocess.PIPE, check=True).stdout.split()
+            self.assertEqual(len(children), 4)
+            launcher.send_signal(signal.SIGKILL)
+            end = time.monotonic() + 5
+            while any(is_running(pid) for pid in children) and time.monotonic() < end:
+                time.sleep(0.05)
+            self.assertEqual([pid for pid in children if is_running(pid)], [])
+
+    def test_interrupted(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        with subprocess.Popen(MPIRUN + ['-n', '2', PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out', 'out'],
+                              cwd=self.folder, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as launcher:
+            end = time.monotonic() + 60
+            while not (self.folder / 'out').exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            launcher.send_signal(signal.SIGINT)
+            text = launcher.stderr.read()
+        self.assertRegex(text, r'(?m)^ringfold: interrupted; go on with: \./dev run long\.yaml .*--resume --out out')
+        self.assertNotIn('has died', text)
+
+
+def reason_to_skip():
+    if shutil.which('mpirun') is None:
+        return 'no mpirun'
+    listed = subprocess.run([PROGRAM, 'list', 'transports'], text=True, stdout=subprocess.PIPE, check=True).stdout
+    return '' if re.search(r'(?m)^ucx\n.*\n +available', listed) else 'ucx is unavailable'
+
+
+if __name__ == '__main__':
+    reason = reason_to_skip()
+    if reason:
+        print('skipped:', reason)
+        sys.exit(77)
+    main()
