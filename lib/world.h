@@ -23,8 +23,9 @@ class World {
   /// The control of one session, such as a case; all ranks open the same sessions in the same order. An abort in one
   /// session frees the ranks of that session and leaves the others as they are. Must not outlive the world.
   virtual std::unique_ptr<Control> open(std::chrono::milliseconds deadline) = 0;
-  /// Called once if the world is lost: soon, from a thread of the world's own, whatever this rank is busy with. For a
-  /// report that must be out before a launcher ends this process too. Never called after this object is destroyed.
+  /// Called once if the world is lost: soon, from a thread of the world's own or in leave(), whatever this rank is busy
+  /// with. For a report that must be out before a launcher ends this process too. Must not throw. Not called any more
+  /// once leave() has returned or this object is destroyed.
   virtual void on_lost(std::function<void(const Error&)> report) = 0;
   /// Why the world is lost, if it is or if that shows within this time.
   virtual std::optional<Error> lost_within(std::chrono::milliseconds time) = 0;

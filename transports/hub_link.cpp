@@ -159,6 +159,10 @@ std::optional<int> HubLink::leave(int exit_code) {
     if (lost_ && hub_closed_) break;
     wait_briefly(lock);
   }
+  // What is still to be reported is reported here; afterwards the caller is gone.
+  report_loss(lock);
+  while (is_reporting_) came_.wait(lock);
+  report_ = {};
   if (end_.released == 0 || end_.text.empty()) return std::nullopt;
   return std::stoi(end_.text);
 }

@@ -99,6 +99,7 @@ class HubLink {
   bool hub_closed_ = false;  ///< without one, unless hub_ended_
   Time closed_at_;
   std::function<void(const Error&)> report_;
+  bool is_reporting_ = false;
 
   Time beat_at_;
   uint64_t seen_signs_ = 0;

@@ -35,9 +35,12 @@ void HubLink::report_loss(Lock& lock) {
   if (!lost_ || !report_) return;
   const auto report = std::exchange(report_, {});
   const Error lost = *lost_;
+  is_reporting_ = true;
   lock.unlock();
   report(lost);
   lock.lock();
+  is_reporting_ = false;
+  came_.notify_all();
 }
 
 /// Silence, the rank's and the hub's, is added up in small steps: if this process was stopped, that was nobody's.

@@ -177,6 +177,26 @@ TEST_CASE("a process that was stopped, and all of them, go on as if nothing had 
   }
 }
 
+TEST_CASE("a loss is reported once, before leave() returns, and not afterwards") {
+  for (const int victim : {0, 1}) {
+    const auto ended = in_forked_worlds(2, [victim](World& world, std::string& text) {
+      int reports = 0;
+      world.on_lost([&](const Error&) { ++reports; });
+      const auto control = world.open(milliseconds(60000));
+      control->barrier();
+      if (world.rank() == victim) raise(SIGKILL);
+      try {
+        control->barrier();
+      } catch (const Error&) {
+        world.leave(7);
+      }
+      text = fmt::format("{} reports", reports);
+      return 7;
+    });
+    CHECK(ended[static_cast<size_t>(1 - victim)].text == "1 reports");
+  }
+}
+
 TEST_CASE("a survivor that computes reports the loss at once, and lost_within() waits for it") {
   const auto ended = in_forked_worlds(3, [](World& world, std::string& text) {
     static std::atomic<bool> told{false};
