@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 
+os.environ.setdefault('OMPI_MCA_plm_rsh_agent', '/bin/true')  # looked for even where all ranks are here
+
 from harness import PATIENCE, PROGRAM, SOURCE_ROOT, ProgramTest, main
 
 BLOCK = re.compile(r'(?P<marker><!-- not run: [^\n]+-->\n)?^```(?P<language>sh|yaml)\n(?P<text>.*?)^```$', re.M | re.S)

@@ -19,7 +19,8 @@ NAME = r"rank {} \(host \S+, pid \d+\)"
 
 def environment(**more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PMIX_", "OMPI_", "PMI_", "SLURM_"))}
-    return kept | more
+    # Open MPI looks for ssh even where all ranks are here.
+    return {"OMPI_MCA_plm_rsh_agent": "/bin/true"} | kept | more
 
 
 def run(ranks, *arguments, drill="", **more):
