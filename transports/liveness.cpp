@@ -111,6 +111,9 @@ std::optional<Liveness::Verdict> Liveness::circle(const std::vector<int>& path, 
                                                   const WantedBy& wanted_by) const {
   const auto begin = std::find(path.begin(), path.end(), first);
   if (begin == path.end()) return std::nullopt;  // seen before, by another way: no circle
+  // Ranks wait for several others at once: one of whom nothing is heard is the reason, however late that shows.
+  const auto is_unheard = [](const Rank& rank) { return rank.cut_off && !rank.left; };
+  if (std::any_of(ranks_.begin(), ranks_.end(), is_unheard)) return std::nullopt;
   std::string ranks;
   for (auto rank = begin; rank != path.end(); ++rank) {
     if (at(*rank).silent <= deadline_) return std::nullopt;
