@@ -256,36 +256,5 @@ TEST_CASE("ranks that wait, and ranks with nothing to do, leave the processor to
   CHECK(percent < 30);
 }
 
-TEST_CASE("a session that failed leaves nothing to the next") {
-  if (!has_ucx()) return;
-  for (const char* way : {"all", "tcp,self"}) {
-    const Setting setting("UCX_TLS", way);
-    for (int round = 0; round < 5; ++round) {
-      const auto fabric = fabric_of(2);
-      std::atomic<int> wrong{0};
-      const auto body = [&](RankContext& context) {
-        std::vector<std::byte> mine(100000, std::byte(round));
-        std::vector<std::byte> other(100000);
-        const Transfer to{1 - context.rank, 0, mine.data(), 100000};
-        const Transfer from{1 - context.rank, 0, other.data(), 100000};
-        const bool fails = round % 2 == 0;
-        const auto done = context.transport.make_fence();
-        // Where it fails, what is sent is never received.
-        const BoundExchange exchange{0, {to}, fails ? std::vector<Transfer>{} : std::vector<Transfer>{from}};
-        context.transport.enqueue(exchange, nullptr, *done);
-        if (fails) throw Error(ExitCode::numerics, "on purpose");
-        done->wait();
-        wrong += other != mine;
-      };
-      if (round % 2 == 0) {
-        CHECK_THROWS_WITH(run_ranks(*fabric, body), ContainsSubstring("on purpose"));
-      } else {
-        run_ranks(*fabric, body);
-      }
-      CHECK(wrong == 0);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace ringfold
