@@ -14,8 +14,6 @@ namespace ringfold {
 
 namespace {
 
-/// About 100 us of looking where every rank of the host has a core; a moment where ranks share cores.
-constexpr int kSpins = 1000;
 /// How long a rank that leaves waits for what it has sent to be on its way, and one that gives up for UCX to let go.
 constexpr std::chrono::milliseconds kFarewell{2000};
 constexpr std::chrono::milliseconds kLettingGo{200};
@@ -47,8 +45,6 @@ UcxEngine::UcxEngine(std::shared_ptr<UcxContext> context, Control& control, std:
   const ucs_status_t status = ucp_worker_get_efd(worker_.get(), &descriptor_);
   RINGFOLD_CHECK(status == UCS_OK, ExitCode::unavailable, "UCX cannot wake who waits: {}", ucx_error_text(status));
   peers_ = std::make_unique<UcxPeers>(*context_, worker_.get(), control);
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  spins_ = peers_->on_this_host() <= static_cast<int>(cores) ? kSpins : 0;
   constexpr size_t kAlignment = 64;
   request_stride_ = (context_->request_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment;
   helper_ = std::make_unique<UcxHelper>(descriptor_, [this] { return look(); });

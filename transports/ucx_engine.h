@@ -85,7 +85,6 @@ class UcxEngine {
   int rank_;
   int tag_bits_;
   std::chrono::milliseconds deadline_;
-  int spins_ = 0;
 
   std::mutex mutex_;
   std::unique_ptr<ucp_worker, WorkerDeleter> worker_;

@@ -64,14 +64,10 @@ UcxPeers::UcxPeers(const UcxContext& context, ucp_worker_h worker, Control& cont
   all = control.broadcast(all);
   std::string_view rest(all);
   for (Peer& peer : peers_) {
-    peer.same_host = take(rest) == host;
-    peer.shares_memory = !take(rest).empty() && context.shares_memory() && peer.same_host;
+    const bool is_here = take(rest) == host;
+    peer.shares_memory = !take(rest).empty() && context.shares_memory() && is_here;
     peer.address = take(rest);
   }
-}
-
-int UcxPeers::on_this_host() const {
-  return static_cast<int>(std::count_if(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.same_host; }));
 }
 
 void UcxPeers::failed(void* peer, ucp_ep_h, ucs_status_t status) { static_cast<Peer*>(peer)->failure = status; }

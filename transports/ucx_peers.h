@@ -22,8 +22,6 @@ class UcxPeers {
   UcxPeers& operator=(const UcxPeers&) = delete;
 
   int size() const { return static_cast<int>(peers_.size()); }
-  /// Ranks that share this rank's cores, as far as can be told; this one too.
-  int on_this_host() const;
   /// For sending; made when first asked for. Null if the peer cannot be reached: failure() says why then.
   ucp_ep_h endpoint(int peer) {
     Peer& to = peers_[static_cast<size_t>(peer)];
@@ -44,7 +42,6 @@ class UcxPeers {
  private:
   struct Peer {
     std::string address;
-    bool same_host = false;
     bool shares_memory = false;
     ucp_ep_h endpoint = nullptr;
     void* closing = nullptr;

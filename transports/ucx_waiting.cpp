@@ -10,8 +10,12 @@ namespace ringfold {
 
 namespace {
 
-/// A core is offered to others so often before a rank sleeps: cheaper where ranks share cores.
-constexpr int kYields = 50;
+/// About 100 us of looking before a rank sleeps. Every microsecond the core is offered to others: the peer may be on
+/// the same one, and two ranks that sleep and wake each other would do so for ever.
+constexpr int kLooks = 2000;
+constexpr int kLooksAYield = 20;
+/// Refusals of the library to let a rank sleep before it sleeps all the same, for a moment.
+constexpr int kRefusals = 50;
 /// Looks between two glances at the clock.
 constexpr int kLooksAClock = 256;
 /// A wait this long is told to the control plane.
@@ -107,12 +111,9 @@ void UcxEngine::drive_until(Done&& ended) {
       continue;
     }
     throw_if_over();
-    if (idle < spins_ + kYields) {
-      if (++idle <= spins_) {
-        pause_briefly();
-      } else {
-        std::this_thread::yield();
-      }
+    if (++idle % kLooksAYield == 0) std::this_thread::yield();
+    if (idle <= kLooks) {
+      pause_briefly();
     } else {
       patience.look();
       sleep(driving.lock(), patience.period());
@@ -138,7 +139,7 @@ void UcxEngine::sleep(Lock& lock, std::chrono::milliseconds at_most) {
     pollfd source{descriptor_, POLLIN, 0};
     poll(&source, 1, static_cast<int>(at_most.count()));
     lock.lock();
-  } else if (busy_ > kYields) {  // something has to be sent, to a peer that has no room for it now
+  } else if (busy_ > kRefusals) {  // something has to be sent, to a peer that has no room for it now
     lock.unlock();
     std::this_thread::sleep_for(std::chrono::microseconds(50));
     lock.lock();

@@ -1,0 +1,212 @@
+// The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in turns.
+// Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight. Prints a table; asserts
+// nothing. ucx_perftest polls without end, makes no plans and talks to no control plane.
+#include "lib/ranks.h"
+#include "tests/transports/worlds.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace ringfold {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRounds = 5;
+constexpr int kInFlight = 32;
+
+double microseconds(Clock::duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double spread_percent(const std::vector<double>& values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return 100 * (*most - *least) / median(values);
+}
+
+struct Figures {
+  double latency_us = 0;
+  double megabytes_per_second = 0;
+};
+
+int latency_count(int64_t bytes) { return static_cast<int>(std::clamp<int64_t>((int64_t{128} << 20) / bytes, 6, 4000)); }
+int bandwidth_count(int64_t bytes) {
+  return static_cast<int>(std::clamp<int64_t>((int64_t{768} << 20) / bytes / kInFlight, 1, 500));
+}
+
+// ---- ours --------------------------------------------------------------------------------------------------------------
+
+void run_now(Transport& transport, const BoundExchange& exchange, Fence& done) {
+  transport.enqueue(exchange, nullptr, done);
+  transport.synchronize();
+}
+
+Figures measure(RankContext& context, int64_t bytes) {
+  const int peer = 1 - context.rank;
+  std::vector<std::byte> memory(static_cast<size_t>(bytes), std::byte{1});
+  const auto done = context.transport.make_fence();
+  BoundExchange send;
+  BoundExchange receive;
+  send.sends = {{peer, 0, memory.data(), bytes}};
+  receive.receives = {{peer, 0, memory.data(), bytes}};
+  std::vector<double> halves;
+  context.control.barrier();
+  for (int i = 0; i < latency_count(bytes); ++i) {
+    const auto start = Clock::now();
+    run_now(context.transport, context.rank == 0 ? send : receive, *done);
+    run_now(context.transport, context.rank == 0 ? receive : send, *done);
+    halves.push_back(microseconds(Clock::now() - start) / 2);
+  }
+  BoundExchange many;
+  for (uint64_t tag = 0; tag < kInFlight; ++tag) {
+    (context.rank == 0 ? many.sends : many.receives).push_back({peer, tag, memory.data(), bytes});
+  }
+  run_now(context.transport, many, *done);
+  context.control.barrier();
+  const auto start = Clock::now();
+  const int count = bandwidth_count(bytes);
+  for (int i = 0; i < count; ++i) run_now(context.transport, many, *done);
+  context.control.barrier();
+  const double sent = static_cast<double>(bytes) * kInFlight * count;
+  return {median(halves), sent / microseconds(Clock::now() - start) * 1e6 / (1 << 20)};
+}
+
+Figures threads(int64_t bytes) {
+  Figures figures;
+  const auto fabric = find_transport("ucx")->make(2, {});
+  run_ranks(*fabric, [&](RankContext& context) {
+    const Figures mine = measure(context, bytes);
+    if (context.rank == 0) figures = mine;
+  });
+  return figures;
+}
+
+Figures processes(int64_t bytes) {
+  const auto ended = in_forked_worlds(2, [&](World& world, std::string& text) {
+    TransportOptions options;
+    options.world = &world;
+    const auto fabric = find_transport("ucx")->make(2, options);
+    run_ranks(*fabric, [&](RankContext& context) {
+      const Figures mine = measure(context, bytes);
+      text = fmt::format("{} {}", mine.latency_us, mine.megabytes_per_second);
+    });
+    return 0;
+  });
+  Figures figures;
+  std::istringstream(ended[0].text) >> figures.latency_us >> figures.megabytes_per_second;
+  return figures;
+}
+
+// ---- ucx_perftest ------------------------------------------------------------------------------------------------------
+
+/// The last line that it prints: iterations, median us, average, overall, MB/s average, overall, messages a second.
+std::vector<double> perftest(const std::string& program, const std::string& arguments) {
+  static int port = 20000 + static_cast<int>(getpid() % 20000);
+  ++port;
+  const int server = fork();
+  if (server == 0) {
+    const std::string command = fmt::format("exec {} -p {} >/dev/null 2>&1", program, port);
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  std::vector<double> figures;
+  for (int attempt = 0; attempt < 40 && figures.empty(); ++attempt) {  // until the server listens
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::FILE* client = popen(fmt::format("{} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
+    std::array<char, 512> line{};
+    std::string last;
+    while (client != nullptr && std::fgets(line.data(), line.size(), client) != nullptr) last = line.data();
+    if (client == nullptr || pclose(client) != 0) continue;
+    std::istringstream words(last);
+    for (double value = 0; words >> value;) figures.push_back(value);
+  }
+  if (figures.empty()) kill(server, SIGTERM);
+  waitpid(server, nullptr, 0);
+  return figures.size() >= 6 ? figures : std::vector<double>(6);
+}
+
+Figures theirs(const std::string& program, int64_t bytes) {
+  const auto latency =
+      perftest(program, fmt::format("-t tag_lat -s {} -n {} -w {}", bytes, latency_count(bytes), latency_count(bytes) / 10));
+  const auto bandwidth = perftest(program, fmt::format("-t tag_bw -s {} -n {} -w {} -O {}", bytes,
+                                                       bandwidth_count(bytes) * kInFlight, kInFlight, kInFlight));
+  return {latency[1], bandwidth[5]};
+}
+
+/// Beside the library in use, as in the wheel, or else the distribution's.
+std::string perftest_program() {
+  const std::string text = find_transport("ucx")->describe();
+  const size_t begin = text.find('(') + 1;
+  const std::filesystem::path library = text.substr(begin, text.find(')') - begin);
+  const auto beside = library.parent_path().parent_path() / "bin" / "ucx_perftest";
+  std::error_code ignored;
+  if (!std::filesystem::exists(beside, ignored)) return "ucx_perftest";
+  std::filesystem::permissions(beside, std::filesystem::perms::owner_exec, std::filesystem::perm_options::add, ignored);
+  return beside;
+}
+
+struct Series {
+  std::vector<double> latency;
+  std::vector<double> bandwidth;
+  void add(const Figures& figures) {
+    latency.push_back(figures.latency_us);
+    bandwidth.push_back(figures.megabytes_per_second);
+  }
+};
+
+void report() {
+  const TransportInfo* info = find_transport("ucx");
+  if (const auto missing = info->unavailable()) {
+    fmt::print("ucx is unavailable: {}\n", *missing);
+    return;
+  }
+  const std::string program = perftest_program();
+  fmt::print("{}\n{} processors; reference {}; medians of {} turns (spread: most less least)\n\n", info->describe(),
+             std::thread::hardware_concurrency(), program, kRounds);
+  fmt::print("{:>10} | {:^41} | {:^45}\n", "", "us a message (to perftest's: 1.3 at most)", "MB/s (to perftest's: 0.9 at least)");
+  fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", "bytes", "perftest", "processes", "threads",
+             "perftest", "processes", "threads");
+  const auto cell = [](const std::vector<double>& of, const std::vector<double>& base) {
+    return fmt::format("{:.5g} {:.2f}x", median(of), median(of) / median(base));
+  };
+  const auto base_cell = [](const std::vector<double>& of) {
+    return fmt::format("{:.5g} {:.0f}%", median(of), spread_percent(of));
+  };
+  for (const int64_t bytes : {8, 512, 4096, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20}) {
+    Series reference;
+    Series in_processes;
+    Series in_threads;
+    for (int round = 0; round < kRounds; ++round) {
+      reference.add(theirs(program, bytes));
+      in_processes.add(processes(bytes));
+      in_threads.add(threads(bytes));
+    }
+    fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", bytes, base_cell(reference.latency),
+               cell(in_processes.latency, reference.latency), cell(in_threads.latency, reference.latency),
+               base_cell(reference.bandwidth), cell(in_processes.bandwidth, reference.bandwidth),
+               cell(in_threads.bandwidth, reference.bandwidth));
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+}  // namespace ringfold
+
+int main() {
+  ringfold::report();
+  return 0;
+}
