@@ -65,7 +65,10 @@ class Visit {
 
   /// The connection at whose other end is rank 0 of our own world.
   FrameSocket connect(Time end, milliseconds deadline) {
-    while (!doors_.empty() && left_until(end).count() > 0 && !stop_requested()) {
+    Time stop_at = Time::max();
+    while (!doors_.empty() && steady_clock::now() < std::min(end, stop_at)) {
+      // A launcher that has lost a rank stops the others: a moment to see whether it was this one.
+      if (stop_requested() && stop_at == Time::max()) stop_at = steady_clock::now() + 2 * kGrace;
       std::vector<pollfd> ready;
       for (const Door& door : doors_) {
         ready.push_back({door.socket.fd(), static_cast<short>(door.greeted ? POLLIN : POLLOUT), 0});
@@ -77,7 +80,10 @@ class Visit {
         bool open = true;
         if (ready[i].revents != 0) open = doors_[i].greeted ? doors_[i].socket.receive() : greet(doors_[i]);
         if (doors_[i].socket.next(answer) && answer.says == Says::hub_beat) return std::move(doors_[i].socket);
-        if (open) rest.push_back(std::move(doors_[i]));
+        if (open)
+          rest.push_back(std::move(doors_[i]));
+        else if (doors_[i].greeted)
+          refused_ = true;
       }
       doors_ = std::move(rest);
     }
@@ -92,7 +98,7 @@ class Visit {
 
   bool greet(Door& door) {
     const int error = connect_error(door.socket.fd());
-    refused_ = refused_ || error == ECONNREFUSED;
+    refused_ = refused_ || error == ECONNREFUSED || error == ECONNRESET;
     if (error != 0) return false;
     Frame hello{Says::hello, {}, rank_, 0, 0, 0, {}};
     TextWriter writer(hello.text);
@@ -104,14 +110,14 @@ class Visit {
 
   [[noreturn]] void fail(milliseconds deadline) const {
     const std::string mine = name_of_process(rank_);
+    RINGFOLD_CHECK(!doors_.empty() || !refused_ || point_.host != host_name(), ExitCode::peer_lost,
+                   "{} has died at the rendezvous: it listens no more; {} wanted to connect", point_.name, mine);
     RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous");
     for (const Door& door : doors_) {
       RINGFOLD_CHECK(!door.greeted, ExitCode::deadline,
                      "{} does not answer at the rendezvous (deadline {} ms); {} waits for it", point_.name,
                      deadline.count(), mine);
     }
-    RINGFOLD_CHECK(!refused_ || point_.host != host_name(), ExitCode::peer_lost,
-                   "{} has died at the rendezvous: it listens no more; {} wanted to connect", point_.name, mine);
     std::string tried;
     for (const std::string& address : addresses_) tried += (tried.empty() ? "" : ", ") + address;
     throw Error(ExitCode::unavailable, fmt::format("{} cannot reach {} at port {} of {}: is there a firewall?", mine,
@@ -122,7 +128,7 @@ class Visit {
   int rank_;
   std::vector<std::string> addresses_;
   std::vector<Door> doors_;
-  bool refused_ = false;
+  bool refused_ = false;  ///< somebody was there, or should have been
 };
 
 /// Waits for the others. Returns all names.
