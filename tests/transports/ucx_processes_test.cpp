@@ -71,6 +71,7 @@ int fail_and_go_on() {
         const auto done = context.transport.make_fence();
         const BoundExchange exchange{0, {to}, fails ? std::vector<Transfer>{} : std::vector<Transfer>{from}};
         context.transport.enqueue(exchange, nullptr, *done);
+        if (fails) context.transport.cancel();  // before the memory goes
         if (fails) throw Error(ExitCode::numerics, "on purpose");
         done->wait();
         wrong += other != mine;
@@ -108,10 +109,15 @@ std::vector<Ended> lose(const char* way, int ranks, int victim, int signal, mill
                                    {{(context.rank + 1) % ranks, 0, mine.data(), bytes}},
                                    {{(context.rank + ranks - 1) % ranks, 0, other.data(), bytes}}};
       const auto done = context.transport.make_fence();
-      for (;;) {
-        context.control.enter(3, "exchange");
-        context.transport.enqueue(exchange, nullptr, *done);
-        done->wait();
+      try {
+        for (;;) {
+          context.control.enter(3, "exchange");
+          context.transport.enqueue(exchange, nullptr, *done);
+          done->wait();
+        }
+      } catch (const Error&) {
+        context.transport.cancel();  // before the memory goes
+        throw;
       }
     });
     return 0;
