@@ -20,9 +20,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <set>
+#include <thread>
 #include <unistd.h>
 
 namespace ringfold {
@@ -161,6 +163,14 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   return exit_of(results.rows());
 }
 
+/// Ends this process if it does not end by itself: what it is busy with may never hear that a rank is lost.
+void end_after_grace(ExitCode code) {
+  std::thread([code] {
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    ::_exit(static_cast<int>(code));
+  }).detach();
+}
+
 /// One process of several. The leader tells what all know; each tells that a rank is lost, at once: a launcher may be
 /// about to end it.
 ExitCode run_in_world(Team& team, const RunOptions& options) {
@@ -169,6 +179,7 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
   world.on_lost([&](const Error& error) {
     fmt::print(stderr, "ringfold: {}: {}\n", name, error.what());
     std::fflush(stderr);
+    end_after_grace(error.code());
   });
   const PatientInterrupts interrupts(world);
   ExitCode code = ExitCode::ok;
