@@ -10,7 +10,7 @@ namespace ringfold {
 
 namespace {
 
-constexpr uint64_t kSealTag = uint64_t{1} << 52;  // above what plans use, below what UCX leaves to a rank's tags
+constexpr uint64_t kSealTag = uint64_t{1} << 52;        // above what plans use, below what UCX leaves to a rank's tags
 constexpr int64_t kSealedBytes = 6 * sizeof(uint64_t);  // of a seal: all but the sum of itself
 
 }  // namespace

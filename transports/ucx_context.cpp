@@ -2,6 +2,8 @@
 
 #include "lib/error.h"
 
+#include <ucs/debug/log_def.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdarg>
@@ -10,7 +12,6 @@
 #include <dlfcn.h>
 #include <mutex>
 #include <sstream>
-#include <ucs/debug/log_def.h>
 
 namespace ringfold {
 

@@ -2,8 +2,9 @@
 
 #include "lib/device.h"
 
-#include <string>
 #include <ucp/api/ucp.h>
+
+#include <string>
 #include <vector>
 
 namespace ringfold {

@@ -2,13 +2,14 @@
 
 #include "lib/error.h"
 
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>

@@ -9,8 +9,8 @@ namespace ringfold {
 /// The thread that keeps a rank's transfers going while the rank computes.
 ///
 /// A rank that exchanges and waits at once must not pay for it: while there is something to do now and then, the helper
-/// looks by itself every 100 us, and takes over only where the rank has gone to compute. It then sleeps on the library's
-/// descriptor, and on nothing but its own once there has been nothing to do for a while.
+/// looks by itself every 100 us, and takes over only where the rank has gone to compute. It then sleeps on the
+/// library's descriptor, and on nothing but its own once there has been nothing to do for a while.
 class UcxHelper {
  public:
   enum class Found {

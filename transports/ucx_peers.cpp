@@ -75,8 +75,8 @@ void UcxPeers::failed(void* peer, ucp_ep_h, ucs_status_t status) { static_cast<P
 ucp_ep_h UcxPeers::connect(int peer) {
   Peer& to = peers_[static_cast<size_t>(peer)];
   ucp_ep_params_t params{};
-  params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
-                      UCP_EP_PARAM_FIELD_ERR_HANDLER;
+  params.field_mask =
+      UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE | UCP_EP_PARAM_FIELD_ERR_HANDLER;
   params.address = reinterpret_cast<const ucp_address_t*>(to.address.data());
   params.err_mode = to.shares_memory ? UCP_ERR_HANDLING_MODE_NONE : UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler = {failed, &to};

@@ -95,8 +95,8 @@ void compare(const char* strategy, int64_t dim, int64_t tokens) {
 int main() {
   fmt::print("4 ranks on {} cores against 1 rank; cpu_fast, fp32, causal, 8 heads; GFLOP/s of a core\n",
              std::min(ringfold::usable_cores(), 4));
-  fmt::print("{:<14} {:>4} {:>7} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "strategy", "dim", "tokens",
-             "1 thread", "all cores", "4 ranks", "of 1 thread", "of all", "by CPU time");
+  fmt::print("{:<14} {:>4} {:>7} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "strategy", "dim", "tokens", "1 thread",
+             "all cores", "4 ranks", "of 1 thread", "of all", "by CPU time");
   for (const char* strategy : {"balanced_ring", "all_gather", "naive_ring"}) {
     for (int64_t dim : {64, 128}) ringfold::compare(strategy, dim, 4096);
   }

@@ -1,5 +1,5 @@
-// The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in turns.
-// Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight. Prints a table; asserts
+// The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in
+// turns. Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight. Prints a table; asserts
 // nothing. ucx_perftest polls without end, makes no plans and talks to no control plane.
 #include "lib/ranks.h"
 #include "tests/transports/worlds.h"
@@ -43,12 +43,15 @@ struct Figures {
   double megabytes_per_second = 0;
 };
 
-int latency_count(int64_t bytes) { return static_cast<int>(std::clamp<int64_t>((int64_t{128} << 20) / bytes, 6, 4000)); }
+int latency_count(int64_t bytes) {
+  return static_cast<int>(std::clamp<int64_t>((int64_t{128} << 20) / bytes, 6, 4000));
+}
 int bandwidth_count(int64_t bytes) {
   return static_cast<int>(std::clamp<int64_t>((int64_t{768} << 20) / bytes / kInFlight, 1, 500));
 }
 
-// ---- ours --------------------------------------------------------------------------------------------------------------
+// ---- ours
+// --------------------------------------------------------------------------------------------------------------
 
 void run_now(Transport& transport, const BoundExchange& exchange, Fence& done) {
   transport.enqueue(exchange, nullptr, done);
@@ -111,7 +114,8 @@ Figures processes(int64_t bytes) {
   return figures;
 }
 
-// ---- ucx_perftest ------------------------------------------------------------------------------------------------------
+// ---- ucx_perftest
+// ------------------------------------------------------------------------------------------------------
 
 /// The last line that it prints: iterations, median us, average, overall, MB/s average, overall, messages a second.
 std::vector<double> perftest(const std::string& program, const std::string& arguments) {
@@ -126,7 +130,8 @@ std::vector<double> perftest(const std::string& program, const std::string& argu
   std::vector<double> figures;
   for (int attempt = 0; attempt < 40 && figures.empty(); ++attempt) {  // until the server listens
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    std::FILE* client = popen(fmt::format("{} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
+    std::FILE* client =
+        popen(fmt::format("{} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
     std::array<char, 512> line{};
     std::string last;
     while (client != nullptr && std::fgets(line.data(), line.size(), client) != nullptr) last = line.data();
@@ -140,8 +145,8 @@ std::vector<double> perftest(const std::string& program, const std::string& argu
 }
 
 Figures theirs(const std::string& program, int64_t bytes) {
-  const auto latency =
-      perftest(program, fmt::format("-t tag_lat -s {} -n {} -w {}", bytes, latency_count(bytes), latency_count(bytes) / 10));
+  const auto latency = perftest(
+      program, fmt::format("-t tag_lat -s {} -n {} -w {}", bytes, latency_count(bytes), latency_count(bytes) / 10));
   const auto bandwidth = perftest(program, fmt::format("-t tag_bw -s {} -n {} -w {} -O {}", bytes,
                                                        bandwidth_count(bytes) * kInFlight, kInFlight, kInFlight));
   return {latency[1], bandwidth[5]};
@@ -177,7 +182,8 @@ void report() {
   const std::string program = perftest_program();
   fmt::print("{}\n{} processors; reference {}; medians of {} turns (spread: most less least)\n\n", info->describe(),
              std::thread::hardware_concurrency(), program, kRounds);
-  fmt::print("{:>10} | {:^41} | {:^45}\n", "", "us a message (to perftest's: 1.3 at most)", "MB/s (to perftest's: 0.9 at least)");
+  fmt::print("{:>10} | {:^41} | {:^45}\n", "", "us a message (to perftest's: 1.3 at most)",
+             "MB/s (to perftest's: 0.9 at least)");
   fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", "bytes", "perftest", "processes", "threads",
              "perftest", "processes", "threads");
   const auto cell = [](const std::vector<double>& of, const std::vector<double>& base) {

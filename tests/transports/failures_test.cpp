@@ -23,7 +23,8 @@ struct Outcome {
   std::vector<std::string> by_rank;  ///< what each rank's own thread threw
 };
 
-Outcome run(const std::string& transport, int ranks, milliseconds deadline, const std::function<void(RankContext&)>& body) {
+Outcome run(const std::string& transport, int ranks, milliseconds deadline,
+            const std::function<void(RankContext&)>& body) {
   Outcome outcome;
   outcome.by_rank.resize(static_cast<size_t>(ranks));
   const auto fabric = threads_fabric(ranks, deadline, transport);

@@ -1,5 +1,5 @@
-// Ranks that are processes, over UCX: the same bits as threads, and what survivors report when one is lost in the middle
-// of a transfer. Each over what UCX chooses within a host (shared memory) and over TCP, as between hosts.
+// Ranks that are processes, over UCX: the same bits as threads, and what survivors report when one is lost in the
+// middle of a transfer. Each over what UCX chooses within a host (shared memory) and over TCP, as between hosts.
 #include "lib/error.h"
 #include "tests/catch.h"
 #include "tests/ring_fixture.h"

@@ -1,5 +1,5 @@
-// What is UCX's own. What it shares with all transports is in exchanges_test.cpp and failures_test.cpp, processes are in
-// ucx_processes_test.cpp.
+// What is UCX's own. What it shares with all transports is in exchanges_test.cpp and failures_test.cpp, processes are
+// in ucx_processes_test.cpp.
 #include "lib/error.h"
 #include "lib/ranks.h"
 #include "tests/catch.h"
@@ -125,11 +125,11 @@ TEST_CASE("a tag that does not fit beside the sender's number is refused before 
       const int from = (context.rank + ranks - 1) % ranks;
       const auto exchange_with = [&](uint64_t tag, uint64_t value) {
         sent = value;
-        const BoundExchange exchange{4,
-                                     {{to, 0, reinterpret_cast<std::byte*>(&sent), 8},
-                                      {to, tag, reinterpret_cast<std::byte*>(&sent), 8}},
-                                     {{from, 0, reinterpret_cast<std::byte*>(&received), 8},
-                                      {from, tag, reinterpret_cast<std::byte*>(&received), 8}}};
+        const BoundExchange exchange{
+            4,
+            {{to, 0, reinterpret_cast<std::byte*>(&sent), 8}, {to, tag, reinterpret_cast<std::byte*>(&sent), 8}},
+            {{from, 0, reinterpret_cast<std::byte*>(&received), 8},
+             {from, tag, reinterpret_cast<std::byte*>(&received), 8}}};
         const auto done = context.transport.make_fence();
         context.transport.enqueue(exchange, nullptr, *done);
         done->wait();
