@@ -1,5 +1,6 @@
 #include "transports/join.h"
 
+#include "lib/drill.h"
 #include "lib/error.h"
 #include "transports/hub.h"
 #include "transports/hub_client.h"
@@ -53,6 +54,8 @@ std::string name_of_process(int rank) { return fmt::format("rank {} (host {}, pi
 
 std::unique_ptr<World> join_world(const JoinOptions& options) {
   std::unique_ptr<Launch> launch = find_launch();
+  // A drill that cannot be read is every rank's error, before any of them waits for another.
+  if (launch) drill(launch->rank(), "launch");
   return launch ? join_world(std::move(launch), options) : nullptr;
 }
 
