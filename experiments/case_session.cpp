@@ -8,6 +8,7 @@
 #include "lib/drill.h"
 #include "lib/stop.h"
 #include "lib/transport.h"
+#include "lib/world.h"
 
 #include <chrono>
 #include <cmath>
@@ -59,12 +60,19 @@ void CaseSession::run() {
     options.deadline =
         std::chrono::milliseconds(static_cast<int64_t>(std::ceil(planned_.item.measure.deadline_seconds * 1000)));
     const int ranks = planned_.item.cluster.ranks();
-    const std::unique_ptr<Fabric> fabric = find_transport(planned_.item.transport)->make(ranks, options);
+    std::unique_ptr<Fabric> fabric;
     std::unique_ptr<OutputFile> file;
-    if (!setup_.save_outputs.empty() && fabric->is_local(0)) {
-      file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
+    std::vector<Accumulation> how;
+    try {
+      fabric = find_transport(planned_.item.transport)->make(ranks, options);
+      if (!setup_.save_outputs.empty() && fabric->is_local(0)) {
+        file = std::make_unique<OutputFile>(setup_.save_outputs, planned_.item.problem);
+      }
+      how = accumulation_of(*planned_.schedule);
+    } catch (const std::exception& error) {
+      tell_others(error, options);
+      throw;
     }
-    const std::vector<Accumulation> how = accumulation_of(*planned_.schedule);
     run_ranks(
         *fabric, [&](RankContext& context) { run_rank(context, how[static_cast<size_t>(context.rank)], file.get()); },
         [this] { turns_.end(); });
@@ -73,6 +81,13 @@ void CaseSession::run() {
     error_ = std::current_exception();
   }
   turns_.end();
+}
+
+/// Ranks that are other processes have come to this session, or will: they hear why it does not begin.
+void CaseSession::tell_others(const std::exception& error, const TransportOptions& options) {
+  if (options.world == nullptr) return;
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  options.world->open(options.deadline)->abort(Error(ours ? ours->code() : ExitCode::internal, error.what()));
 }
 
 void CaseSession::run_rank(RankContext& context, const Accumulation& how, OutputFile* file) {

@@ -44,6 +44,7 @@ class CaseSession {
 
  private:
   void run();
+  static void tell_others(const std::exception& error, const TransportOptions& options);
   void run_rank(RankContext& context, const Accumulation& how, OutputFile* file);
   static void check_bits(RankCase& rank, const RankContext& context, std::optional<uint64_t> proved);
   void gather_timelines(RankContext& context);

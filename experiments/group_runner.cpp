@@ -53,8 +53,9 @@ void GroupRunner::plan(const std::vector<Case>& group, std::vector<Running>& cas
     progress_.show("planning " + strategy_label(item.strategy, item.options));
     PlannedCase planned = plan_case(item);
     const int here = team_.ranks_here(item.cluster.ranks());
-    const std::string missing = team_.first_of(planned.is_proved() ? missing_for(planned, here) : "");
-    if (!missing.empty()) {
+    const std::string missing =
+        team_.first_of(planned.is_proved() ? missing_for(planned, here) : planned.outcome.reason);
+    if (planned.is_proved() && !missing.empty()) {
       planned.outcome.status = Status::skipped;
       planned.outcome.exit = ExitCode::unavailable;
       planned.outcome.reason = missing;
@@ -87,7 +88,7 @@ void GroupRunner::run(const std::vector<Case>& group, const Ended& ended) {
 void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) {
   for (Running& running : cases) start(running);
   const Case& any = cases.front().planned.item;
-  if (any.measure.ideal) start_ideal(any);
+  start_ideal(any);
   const int64_t steps = any.measure.warmup + any.measure.repeats;
   // The work before the last step, in cases: what the time left is reckoned from.
   const double share = static_cast<double>(cases.size()) / static_cast<double>(steps);
@@ -96,8 +97,8 @@ void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) 
     step(cases, is_warmup ? "warm-up" : fmt::format("repeat {}/{}", i - any.measure.warmup + 1, any.measure.repeats),
          share * static_cast<double>(i));
   }
+  step_ideal();
   if (ideal_.session) {
-    ideal_.session->step();
     const Outcome outcome = ideal_.session->finish();
     if (!outcome.ranks_ms.empty()) ideal_ms_ = median_ms(outcome.ranks_ms);
     ideal_.session.reset();
@@ -120,7 +121,15 @@ void GroupRunner::step(std::vector<Running>& cases, const std::string& doing, do
     progress_.show(strategy_label(running.planned.item.strategy, running.planned.item.options) + " " + doing, share);
     running.session->step();
   }
-  if (ideal_.session) ideal_.session->step();
+  step_ideal();
+}
+
+/// All: the leader's step, for which the others wait where no case's deadline counts.
+void GroupRunner::step_ideal() {
+  if (!ideal_.planned.item.measure.ideal) return;
+  team_.together([&] {
+    if (ideal_.session) ideal_.session->step();
+  });
 }
 
 CaseSession::Setup GroupRunner::prepare(const PlannedCase& planned) {
@@ -164,8 +173,9 @@ void GroupRunner::start(Running& running) {
 }
 
 void GroupRunner::start_ideal(const Case& item) {
-  if (!team_.leads()) return;
-  ideal_.planned = plan_case(on_one_rank(item));
+  ideal_.planned.item = on_one_rank(item);
+  if (!item.measure.ideal || !team_.leads()) return;
+  ideal_.planned = plan_case(ideal_.planned.item);
   if (!ideal_.planned.is_proved() || !missing_for(ideal_.planned, 1).empty()) return;
   CaseSession::Setup setup;
   setup.inputs = &data_.inputs(item);

@@ -50,6 +50,7 @@ class GroupRunner {
   void start(Running& running);
   CaseSession::Setup prepare(const PlannedCase& planned);
   void start_ideal(const Case& item);
+  void step_ideal();
   void step(std::vector<Running>& cases, const std::string& doing, double share);
   void finish(Running& running, const Ended& ended);
 

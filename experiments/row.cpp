@@ -135,7 +135,8 @@ ExitCode exit_of(const std::vector<Row>& rows) {
                         ExitCode::numerics, ExitCode::unavailable}) {
     if (has(code)) return code;
   }
-  return ExitCode::ok;
+  const bool all_passed = std::ranges::all_of(rows, [](const Row& row) { return row.at("exit").get<int>() == 0; });
+  return all_passed ? ExitCode::ok : ExitCode::internal;
 }
 
 }  // namespace ringfold

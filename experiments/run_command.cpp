@@ -150,8 +150,12 @@ ExitCode run_with(Team& team, const RunOptions& options) {
     run_all(team, options, experiment, done, written);
   } catch (const Error& error) {
     if (!team.leads() || !may_go_on(team, error)) throw;
-    throw Error(error.code(), fmt::format("{}; go on with: {} --resume --out {}", error.what(),
-                                          run_command_text(options.file, options.overrides),
+    std::string command = team.is_alone() ? "" : fmt::format("mpirun -n {} ", team.size());
+    command += run_command_text(options.file, options.overrides);
+    if (options.save_outputs) command += " --save-outputs";
+    if (options.save_inputs) command += " --save-inputs";
+    if (!options.timeline.empty()) command += " --timeline " + shell_quoted(options.timeline);
+    throw Error(error.code(), fmt::format("{}; go on with: {} --resume --out {}", error.what(), command,
                                           shell_quoted(written.results->folder())));
   }
   if (!team.leads()) return ExitCode::ok;
@@ -189,11 +193,15 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
     code = error.code();
   } catch (const Error& error) {
     code = error.code();
-    if (team.leads() || (!world.lost_within({}) && code != ExitCode::interrupted))
-      report_error(std::current_exception());
-  } catch (...) {
+    team.give_up(error);
+    if (team.leads()) report_error(std::current_exception());
+  } catch (const std::exception& error) {
+    team.give_up(Error(ExitCode::internal, error.what()));
     code = report_error(std::current_exception());
   }
+  // A survivor may have come to its end without an error.
+  const std::optional<Error> lost = world.lost_within({});
+  if (lost && code == ExitCode::ok) code = lost->code();
   return static_cast<ExitCode>(world.leave(static_cast<int>(code)));
 }
 
@@ -202,6 +210,7 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
   listen_for_interrupts();
+  drill(0, "start");  // one that cannot be read is an error before anything else
   Team team(join_world());
   return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }

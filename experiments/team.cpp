@@ -67,6 +67,11 @@ std::string Team::decide(const std::string& mine, const std::function<std::strin
   return told.text;
 }
 
+void Team::give_up(const Error& error) {
+  if (is_alone()) return;
+  control_->abort(leads() ? error : Error(error.code(), fmt::format("{}: {}", name_of(rank()), error.what())));
+}
+
 void Team::together(const std::function<void()>& work) {
   if (is_alone()) return work();
   Told mine;
@@ -76,6 +81,9 @@ void Team::together(const std::function<void()>& work) {
   } catch (const Error& error) {
     own = std::current_exception();
     mine = {error.code(), error.what()};
+  } catch (const std::exception& error) {
+    own = std::current_exception();
+    mine = {ExitCode::internal, error.what()};
   }
   decide(mine.message(), [&](const Texts& all) {
     for (size_t rank = 0; rank < all.size(); ++rank) {

@@ -35,6 +35,8 @@ class Team {
   /// How many of `ranks`, threads or processes, are on this host.
   int ranks_here(int ranks) const { return is_alone() ? ranks : ranks_here_; }
 
+  /// Frees the others, which wait for this process: they throw the error as one that the leader knows of.
+  void give_up(const Error& error);
   /// All: does its part of the work.
   void together(const std::function<void()>& work);
   /// All: the leader's answer.
@@ -49,6 +51,7 @@ class Team {
  private:
   using Texts = std::vector<std::string>;
   std::string decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader);
+  size_t rank() const { return static_cast<size_t>(world_->rank()); }
   std::string name_of(size_t rank) const { return world_->name_of(static_cast<int>(rank)); }
 
   std::unique_ptr<World> world_;

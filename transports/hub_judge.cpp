@@ -35,8 +35,13 @@ void HubState::look(Duration step) {
 }
 
 /// A rank in a meeting is silent since it came; one without beats since the last one, whatever it said then; the others
-/// know best themselves.
+/// know best themselves. But while nobody waits silence is nobody's fault, and a beat from that time says nothing of
+/// what a rank does once it is waited for.
 void HubState::note_silence() {
+  const bool is_idle = std::ranges::none_of(sessions_, [](const auto& each) {
+    return !each.second.over && std::ranges::any_of(each.second.seats, &Seat::is_waiting);
+  });
+  if (is_idle) idle_at_ = now_;
   for (int rank = 0; rank < size(); ++rank) {
     const Member& each = member(rank);
     if (each.here == Here::left && now_ - each.left_at >= kGrace) liveness_.leave(rank);
@@ -50,7 +55,7 @@ void HubState::note_silence() {
     const Duration unheard = now_ - each.beat_at;
     const bool cut_off = unheard > kCutOff;
     const Duration silence = waits == Waits::meeting ? now_ - each.met_at : each.silence;
-    liveness_.set_silence(rank, cut_off ? unheard : silence, cut_off);
+    liveness_.set_silence(rank, std::min(cut_off ? unheard : silence, now_ - idle_at_), cut_off);
   }
 }
 

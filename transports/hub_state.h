@@ -89,6 +89,7 @@ class HubState {
   Duration now_{};
   std::vector<int> dead_;
   Duration died_at_{};
+  Duration idle_at_{};  ///< when last nobody waited
   bool lost_ = false;
 };
 

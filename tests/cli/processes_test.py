@@ -1,5 +1,6 @@
 """ringfold run with ranks that are processes of mpirun: same results as threads, and who died."""
 
+import json
 import os
 import pathlib
 import re
@@ -182,6 +183,34 @@ class Processes(ProgramTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([row['exit'] for row in self.rows('out')], [0, 0, 0])
 
+    def test_each_survivor_exits_as_the_loss(self):
+        self.write('long.yaml', LONG.replace('RANKS', '4'))
+        for victim, deed, code in ((0, 'SIGKILL', '7'), (2, 'exit', '7')):
+            with self.subTest(victim=victim, deed=deed):
+                shutil.rmtree(self.folder / 'out', ignore_errors=True)
+                script = f'trap : TERM; "{PROGRAM}" run long.yaml --out out; code=$?; echo $code > code.$PMIX_RANK; exit $code'
+                subprocess.run(MPIRUN + ['--mca', 'odls_base_sigkill_timeout', '5', '-n', '4', 'sh', '-c', script], cwd=self.folder, timeout=60,
+                               env={**os.environ, 'RINGFOLD_DRILL': f'rank={victim} at=transfer:20 do={deed}'},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                # The launcher may end a shell before it has written its code.
+                codes = {path.read_text().strip() for rank in set(range(4)) - {victim}
+                         if (path := self.folder / f'code.{rank}').exists()}
+                self.assertEqual(codes, {code})
+                for path in self.folder.glob('code.*'):
+                    path.unlink()
+
+    def test_a_case_that_fails_on_one_rank_alone(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        ids = [row['id'] for row in self.plans('long.yaml')]
+        (self.folder / f'out/{ids[1]}.safetensors.tmp/x').mkdir(parents=True)
+        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', '--save-outputs')
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual([row['exit'] for row in self.rows('out')], [0, 1, 0])
+        self.assertIn('cannot create the file', self.rows('out')[1]['reason'])
+
+    def plans(self, file):
+        return json.loads(self.ringfold('plan', file, '--json').stdout)['cases']
+
     def test_dead_launcher_leaves_nobody(self):
         self.write('long.yaml', LONG.replace('RANKS', '4'))
         with subprocess.Popen(MPIRUN + ['-n', '4', PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out', 'out'],
@@ -209,7 +238,7 @@ class Processes(ProgramTest):
             time.sleep(0.5)
             launcher.send_signal(signal.SIGINT)
             text = launcher.stderr.read()
-        self.assertRegex(text, r'(?m)^ringfold: interrupted; go on with: \./dev run long\.yaml .*--resume --out out')
+        self.assertRegex(text, r'(?m)^ringfold: .*interrupted; go on with: mpirun -n 2 \./dev run long\.yaml .*--resume --out out')
         self.assertNotIn('has died', text)
 
 

@@ -21,10 +21,13 @@ thread_local int64_t* allocations = nullptr;
 
 }  // namespace
 
-// All other forms of new come down to this one. UCX itself is C.
-[[gnu::noinline]] void* operator new(size_t bytes) {
+// All other forms of new come down to these, so that what one allocates another may free. UCX itself is C.
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   if (allocations != nullptr) ++*allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  return std::malloc(bytes == 0 ? 1 : bytes);
+}
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
