@@ -84,7 +84,12 @@ void MeetingPoint::sleep_until(Lock& lock, int rank, Done&& ended) {
   while (!ended()) {
     throw_if_over(rank);
     if (copy_chunk(lock, -1)) continue;
-    liveness_.survey(rank, [this](int waiting) { return wanted(waiting); });
+    try {
+      liveness_.survey(rank, [this](int waiting) { return wanted(waiting); });
+    } catch (const Error& error) {
+      fail(rank, error);  // at once: another's verdict would no longer list this rank among those that wait
+      throw;
+    }
     mine.asleep = true;
     mine.wake.wait_for(lock, liveness_.period());
     mine.asleep = false;
@@ -133,6 +138,10 @@ void MeetingPoint::leave(int rank) noexcept {
 
 void MeetingPoint::abort(int rank, const Error& error) noexcept {
   const Lock lock = lock_up();
+  fail(rank, error);
+}
+
+void MeetingPoint::fail(int rank, const Error& error) {
   if (!failure_) {
     failure_ = error;
     failed_rank_ = rank;

@@ -85,6 +85,7 @@ class MeetingPoint {
   template <typename Done>
   void sleep_until(Lock& lock, int rank, Done&& ended);
   void throw_if_over(int rank);
+  void fail(int rank, const Error& error);
 
   void start_queued();
   void start(int rank);

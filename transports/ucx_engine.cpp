@@ -232,18 +232,24 @@ void UcxEngine::give_up(bool in_order) noexcept {
   slots_.clear();
 }
 
-/// Gets back what the library holds. What ranks that share memory still have to fetch from here ends with the worker:
-/// nobody but the worker touches this rank's memory for it.
+/// Gets back what the library holds; false if it still holds some. What ranks that share memory still have to fetch
+/// from here may end with the worker: nobody but the worker touches this rank's memory for it. What this rank fetches
+/// must have ended: UCX aborts the program if a worker goes with a copy half done.
 bool UcxEngine::let_go() {
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].in_library) ucp_request_cancel(worker_.get(), request_of(i));
   }
-  if (peers_->all_share_memory()) return true;
   const auto end = Clock::now() + kLettingGo;
   const auto progress_until_end = [&] {
     if (ucp_worker_progress(worker_.get()) == 0) std::this_thread::yield();
     return Clock::now() < end;
   };
+  const auto fetches = [&] {
+    return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.sends && slot.in_library; });
+  };
+  while (fetches() && progress_until_end()) {
+  }
+  if (peers_->all_share_memory()) return !fetches();
   while (in_library_ > 0 && progress_until_end()) {
   }
   if (!peers_->can_be_cut()) return false;

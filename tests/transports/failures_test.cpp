@@ -90,12 +90,13 @@ TEST_CASE("a silent rank trips the deadline, is named with what it does, and so 
   CAPTURE(transport);
   std::atomic<bool> over{false};
   std::atomic<bool> last_is_there{false};
-  const Outcome outcome = run(transport, 3, milliseconds(200), [&](RankContext& context) {
+  const Outcome outcome = run(transport, 3, milliseconds(600), [&](RankContext& context) {
     if (context.rank == 2) last_is_there = true;
     while (!last_is_there) context.control.tick();
     if (context.rank == 0) {
       context.control.enter(3, "attend");
       while (!over) std::this_thread::sleep_for(milliseconds(1));  // no tick
+      context.control.barrier();  // to leave now could be what frees the others
     } else {
       try {
         receive(context, context.rank - 1, 7, 5);
@@ -108,7 +109,7 @@ TEST_CASE("a silent rank trips the deadline, is named with what it does, and so 
   CHECK(outcome.code == ExitCode::deadline);
   CHECK_THAT(outcome.text,
              ContainsSubstring("rank 0 shows no progress in operation 3 (attend) for") &&
-                 ContainsSubstring("(deadline 200 ms)") &&
+                 ContainsSubstring("(deadline 600 ms)") &&
                  ContainsSubstring("rank 1, operation 5 (exchange) waits for rank 0 to send 64 bytes, tag 7") &&
                  ContainsSubstring("rank 2, operation 5 (exchange) waits for rank 1 to send 64 bytes, tag 7"));
 }
@@ -147,10 +148,9 @@ TEST_CASE("a rank that never comes to a barrier is named") {
   const std::string transport = GENERATE(Catch::Generators::from_range(tested_transports()));
   CAPTURE(transport);
   std::atomic<bool> over{false};
-  const Outcome outcome = run(transport, 3, milliseconds(200), [&](RankContext& context) {
+  const Outcome outcome = run(transport, 3, milliseconds(600), [&](RankContext& context) {
     if (context.rank == 2) {
       while (!over) std::this_thread::sleep_for(milliseconds(1));
-      return;
     }
     try {
       context.control.barrier();
