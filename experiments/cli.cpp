@@ -6,6 +6,7 @@
 #include "experiments/report_error.h"
 #include "experiments/run_command.h"
 #include "lib/error.h"
+#include "transports/launch.h"
 
 #include <CLI/CLI.hpp>
 
@@ -63,6 +64,9 @@ void add_list(CLI::App& program, std::string& what, Action& action) {
   command->callback([&] { action = [&] { return list_command(what); }; });
 }
 
+/// Of several processes the first speaks for all, except where they work together: in `run`.
+bool is_silent() { return launched_rank() > 0; }
+
 ExitCode run(int argc, char** argv) {
   CLI::App program;
   program.formatter_fn([](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(""); });
@@ -81,12 +85,13 @@ ExitCode run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    program.exit(success);
+    if (!is_silent()) program.exit(success);
     return ExitCode::ok;
   } catch (const CLI::ParseError& error) {
+    if (is_silent()) return ExitCode::ok;
     throw Error(ExitCode::usage, fmt::format("{} (see ringfold --help)", error.what()));
   }
-  return action();
+  return is_silent() && !program.got_subcommand("run") ? ExitCode::ok : action();
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <set>
 #include <thread>
@@ -37,10 +38,9 @@ std::string outcome_text(const Outcome& outcome) {
   return std::string(to_string(outcome.status)) + (outcome.reason.empty() ? "" : ": " + outcome.reason);
 }
 
-/// `launched`: a launcher shows a terminal to rank 0, whatever it writes to itself.
-void print_table(const std::vector<Row>& rows, bool launched) {
+void print_table(const std::vector<Row>& rows) {
   TableStyle style;
-  style.colours = !launched && !style_of(STDOUT_FILENO).off.empty();
+  style.colours = !style_of(STDOUT_FILENO).off.empty();
   style.columns = terminal_columns(STDOUT_FILENO);
   fmt::print("{}", results_table(rows, style));
   RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
@@ -124,6 +124,7 @@ void check_ranks(const Team& team, const Experiment& experiment) {
 Experiment load_together(Team& team, const RunOptions& options) {
   Experiment experiment;
   team.together([&] {
+    if (!team.is_alone()) check_drill(team.size());
     experiment = load_experiment(options.file, options.overrides, built_vocabulary());
     RINGFOLD_CHECK(!experiment.cases.empty(), ExitCode::nothing_to_run, "{} has nothing to run", options.file);
     check_ranks(team, experiment);
@@ -161,7 +162,7 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   if (!team.leads()) return ExitCode::ok;
   Results& results = *written.results;
   if (options.resume) results.sort_by(order_of(experiment));
-  print_table(results.rows(), !team.is_alone());
+  print_table(results.rows());
   fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
   if (written.timeline != nullptr) written.timeline->write();
   return exit_of(results.rows());
@@ -210,7 +211,7 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
   listen_for_interrupts();
-  drill(0, "start");  // one that cannot be read is an error before anything else
+  check_drill(std::numeric_limits<int>::max());  // one that cannot be read is an error before anything else
   Team team(join_world());
   return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }

@@ -76,17 +76,24 @@ int64_t width_of(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
+namespace {
+
+/// A launcher gives its processes a terminal of their own, whatever it writes to itself.
+bool is_terminal(int fd) { return ::isatty(fd) != 0 && std::getenv("PMIX_RANK") == nullptr; }
+
+}  // namespace
+
 Style style_of(int fd) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
   const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-  if (::isatty(fd) == 0 || is_dumb || (no_color != nullptr && *no_color != '\0')) return {};
+  if (!is_terminal(fd) || is_dumb || (no_color != nullptr && *no_color != '\0')) return {};
   return {"\x1b[1;32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"};
 }
 
 int terminal_columns(int fd) {
   winsize size{};
-  if (::isatty(fd) == 0) return 0;
+  if (!is_terminal(fd)) return 0;
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 

@@ -2,11 +2,14 @@
 
 #include "lib/error.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <span>
+#include <vector>
 
 namespace ringfold {
 
@@ -18,6 +21,27 @@ constexpr std::array<std::pair<std::string_view, Drill::Does>, 5> kDoes = {{{"SI
                                                                             {"exit", Drill::Does::exit},
                                                                             {"loop", Drill::Does::loop}}};
 
+/// All that drill() is called with.
+constexpr std::array<std::string_view, 10> kPlaces = {"launch", "rendezvous", "warm-up", "exchange", "transfer",
+                                                      "attend", "merge",      "copy",    "finish",   "write"};
+
+/// Read once.
+const char* drill_text() {
+  static const char* const text = std::getenv("RINGFOLD_DRILL");
+  return text;
+}
+
+const Drill& wanted_drill() {
+  static const Drill wanted = parse_drill(drill_text());
+  return wanted;
+}
+
+std::string list_of(std::span<const std::string_view> names) {
+  std::string text;
+  for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
+}
+
 int whole_number(std::string_view key, std::string_view text, int least) {
   int value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -27,12 +51,12 @@ int whole_number(std::string_view key, std::string_view text, int least) {
 }
 
 Drill::Does deed(std::string_view text) {
-  std::string names;
+  std::vector<std::string_view> names;
   for (const auto& [name, does] : kDoes) {
     if (name == text) return does;
-    names += (names.empty() ? "" : ", ") + std::string(name);
+    names.push_back(name);
   }
-  throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: do is one of {}, not '{}'", names, text));
+  throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: do is one of {}, not '{}'", list_of(names), text));
 }
 
 void go(Drill::Does does) {
@@ -85,13 +109,20 @@ Drill parse_drill(std::string_view text) {
   }
   RINGFOLD_CHECK(given[0] && given[1] && given[2] && !drill.place.empty(), ExitCode::usage,
                  "RINGFOLD_DRILL: needs rank=N at=PLACE do=WHAT");
+  RINGFOLD_CHECK(std::ranges::find(kPlaces, drill.place) != kPlaces.end(), ExitCode::usage,
+                 "RINGFOLD_DRILL: at is one of {}, not '{}'", list_of(kPlaces), drill.place);
   return drill;
 }
 
+void check_drill(int ranks) {
+  if (drill_text() == nullptr) return;
+  RINGFOLD_CHECK(wanted_drill().rank < ranks, ExitCode::usage, "RINGFOLD_DRILL: there is no rank {} among {}",
+                 wanted_drill().rank, ranks);
+}
+
 void drill(int rank, std::string_view place) {
-  static const char* const text = std::getenv("RINGFOLD_DRILL");
-  if (text == nullptr) return;
-  static const Drill wanted = parse_drill(text);
+  if (drill_text() == nullptr) return;
+  const Drill& wanted = wanted_drill();
   static std::atomic<int> times{0};
   if (rank == wanted.rank && place == wanted.place && ++times == wanted.time) go(wanted.does);
 }

@@ -19,6 +19,9 @@ struct Drill {
 /// Throws Error(usage) that names what is wrong with the text.
 Drill parse_drill(std::string_view text);
 
+/// Throws Error(usage) if RINGFOLD_DRILL cannot be read or names none of so many ranks: it would rehearse nothing.
+void check_drill(int ranks);
+
 /// Call where a failure is worth rehearsing. Does nothing unless RINGFOLD_DRILL, read once, names this rank and place.
 /// Throws Error(usage) if that cannot be read.
 void drill(int rank, std::string_view place);

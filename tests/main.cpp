@@ -4,7 +4,8 @@
 #endif
 #include "tests/catch.h"
 
-// Asked by LeakSanitizer, where a build has it. UCX 1.13 keeps the table of a shared-memory endpoint whose peer has gone.
+// Asked by LeakSanitizer, where a build has it. UCX 1.13 keeps the table of a shared-memory endpoint whose peer has
+// gone.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libuct.so"; }
 

@@ -2,7 +2,15 @@
 
 #include "lib/error.h"
 
+#include <sys/prctl.h>
+
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <thread>
+#include <unistd.h>
 
 namespace ringfold {
 
@@ -22,7 +30,51 @@ constexpr Sign kSigns[] = {
     {"PMI_SIZE", "a launcher that speaks PMI", "use the mpirun of Open MPI, prterun or srun --mpi=pmix"},
 };
 
+/// How often a process that a script has started looks after the launcher.
+constexpr std::chrono::milliseconds kLook{500};
+
+std::string text_of(pid_t process, const char* what) {
+  std::ifstream file(fmt::format("/proc/{}/{}", process, what), std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// 0 if there is no such process.
+pid_t parent_of(pid_t process) {
+  const std::string stat = text_of(process, "stat");  // "PID (NAME) STATE PARENT ...", whatever is in the name
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || name_end + 4 >= stat.size() ? 0 : std::atoi(stat.c_str() + name_end + 4);
+}
+
+/// Whether a launcher gave it, or what started it, a rank.
+bool has_rank(pid_t process) {
+  const std::string environment = std::string(1, '\0') + text_of(process, "environ");
+  return environment.find(std::string_view("\0PMIX_RANK=", 11)) != std::string::npos;
+}
+
 }  // namespace
+
+int launched_rank() {
+  const char* rank = std::getenv("PMIX_RANK");
+  return rank == nullptr ? 0 : std::atoi(rank);
+}
+
+void die_with_launcher() {
+  const pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) raise(SIGKILL);
+  // The signal comes for the parent alone.
+  if (!has_rank(parent)) return;
+  pid_t outermost = parent;
+  pid_t launcher = parent_of(parent);
+  while (launcher > 1 && has_rank(launcher)) {
+    outermost = launcher;
+    launcher = parent_of(launcher);
+  }
+  std::thread([outermost, launcher] {
+    while (parent_of(outermost) == launcher) std::this_thread::sleep_for(kLook);
+    raise(SIGKILL);
+  }).detach();
+}
 
 void refuse_other_launchers(const std::string& why) {
   for (const Sign& sign : kSigns) {

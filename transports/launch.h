@@ -27,6 +27,13 @@ std::unique_ptr<Launch> find_launch();
 /// PMIx's version, or why there is none: for the doctor.
 std::string describe_launch();
 
+/// The rank that a launcher gave this process, before anybody is asked; 0 if none has.
+int launched_rank();
+
+/// From here on this process dies with its launcher, even if that dies without a word and even if what it started is a
+/// script that has started this process.
+void die_with_launcher();
+
 /// Throws Error(unavailable) if this process is one of several that a launcher started without PMIx. `why`: what PMIx
 /// lacks.
 void refuse_other_launchers(const std::string& why);

@@ -3,16 +3,13 @@
 #include "transports/launch.h"
 
 #include <pmix.h>
-#include <sys/prctl.h>
 
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <signal.h>
 #include <thread>
-#include <unistd.h>
 
 namespace ringfold {
 
@@ -60,17 +57,10 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
-/// A launcher that dies without a word takes its processes with it.
-void die_with_parent() {
-  const pid_t parent = getppid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) raise(SIGKILL);
-}
-
 class PmixLaunch final : public Launch {
  public:
   PmixLaunch() {
-    die_with_parent();
+    die_with_launcher();
     const pmix_status_t status = PMIx_Init(&self_, nullptr, 0);
     RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable,
                    "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -213,20 +214,51 @@ class Processes(ProgramTest):
 
     def test_dead_launcher_leaves_nobody(self):
         self.write('long.yaml', LONG.replace('RANKS', '4'))
-        with subprocess.Popen(MPIRUN + ['-n', '4', PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out', 'out'],
-                              cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as launcher:
+        command = [PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out']
+        for out, started in (('direct', command + ['direct']), ('script', ['sh', '-c', shlex.join(command + ['script']) + '; :'])):
+            with self.subTest(out):
+                self.lose_launcher(out, started)
+
+    def lose_launcher(self, out, started):
+        with subprocess.Popen(MPIRUN + ['-n', '4', *started], cwd=self.folder, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as launcher:
             end = time.monotonic() + 60
-            children = []
-            while not (self.folder / 'out').exists() and time.monotonic() < end:
+            while not (self.folder / out).exists() and time.monotonic() < end:
                 time.sleep(0.05)
-            children = subprocess.run(['ps', '--no-headers', '-o', 'pid', '--ppid', str(launcher.pid)], text=True,
-                                      stdout=subprocess.PIPE, check=True).stdout.split()
-            self.assertEqual(len(children), 4)
+            ours = self.programs_that_write(out)
+            self.assertEqual(len(ours), 4)
             launcher.send_signal(signal.SIGKILL)
             end = time.monotonic() + 5
-            while any(is_running(pid) for pid in children) and time.monotonic() < end:
+            while any(is_running(pid) for pid in ours) and time.monotonic() < end:
                 time.sleep(0.05)
-            self.assertEqual([pid for pid in children if is_running(pid)], [])
+            self.assertEqual([pid for pid in ours if is_running(pid)], [])
+
+    def programs_that_write(self, out):
+        ours = []
+        for process in pathlib.Path('/proc').glob('[0-9]*'):
+            try:
+                words = (process / 'cmdline').read_bytes().split(b'\0')
+                if words[0] == PROGRAM.encode() and out.encode() in words and (process / 'cwd').samefile(self.folder):
+                    ours.append(process.name)
+            except OSError:
+                continue
+        return ours
+
+    def test_one_process_speaks_for_all(self):
+        for arguments, code in ((['list', 'strategies'], 0), (['--version'], 0), (['run', '--bogus'], 2),
+                                (['plan', 'long.yaml'], 3)):
+            with self.subTest(' '.join(arguments)):
+                alone = self.ringfold(*arguments, code=code)
+                done = self.launch(3, *arguments, env={'TERM': 'xterm'})
+                self.assertEqual(done.returncode, code)
+                self.assertEqual(done.stdout, alone.stdout)
+                self.assertEqual(self.ours(done), alone.stderr.splitlines())
+
+    def test_drill_that_rehearses_nothing(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        done = self.launch(2, 'run', 'long.yaml', drill='rank=2 at=merge do=exit')
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(self.ours(done), ['ringfold: RINGFOLD_DRILL: there is no rank 2 among 2'])
 
     def test_interrupted(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))

@@ -36,6 +36,9 @@ TEST_CASE("a drill that cannot be read says why") {
   CHECK(refusal("rank=-1 at=merge do=exit") == "RINGFOLD_DRILL: rank needs a whole number from 0 on, not '-1'");
   CHECK(refusal("rank=1x at=merge do=exit") == "RINGFOLD_DRILL: rank needs a whole number from 0 on, not '1x'");
   CHECK(refusal("rank=1 at=merge:0 do=exit") == "RINGFOLD_DRILL: at=PLACE: needs a whole number from 1 on, not '0'");
+  CHECK(refusal("rank=1 at=warmup do=exit") ==
+        "RINGFOLD_DRILL: at is one of launch, rendezvous, warm-up, exchange, transfer, attend, merge, copy, finish, "
+        "write, not 'warmup'");
   CHECK(refusal("rank=1 rank=2 at=merge do=exit") == "RINGFOLD_DRILL: rank is given twice");
   CHECK(refusal("rank=1 at=merge do=die") ==
         "RINGFOLD_DRILL: do is one of SIGKILL, SIGSEGV, SIGSTOP, exit, loop, not 'die'");

@@ -96,7 +96,7 @@ TEST_CASE("a silent rank trips the deadline, is named with what it does, and so 
     if (context.rank == 0) {
       context.control.enter(3, "attend");
       while (!over) std::this_thread::sleep_for(milliseconds(1));  // no tick
-      context.control.barrier();  // to leave now could be what frees the others
+      context.control.barrier();                                   // to leave now could be what frees the others
     } else {
       try {
         receive(context, context.rank - 1, 7, 5);
