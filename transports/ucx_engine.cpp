@@ -75,7 +75,7 @@ void UcxEngine::enqueue(const BoundExchange& exchange, std::atomic<bool>& done) 
     check(exchange);
     done.store(false, std::memory_order_relaxed);
     queue_.push_back({&exchange, &done});
-    outstanding_.fetch_add(1, std::memory_order_relaxed);
+    outstanding_.store(outstanding_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (!working()) {
       advance();
       if (working()) progress();
@@ -98,7 +98,7 @@ void UcxEngine::advance() {
     if (current_.exchange != nullptr) {
       current_.done->store(true, std::memory_order_release);
       current_ = {};
-      outstanding_.fetch_sub(1, std::memory_order_release);
+      outstanding_.store(outstanding_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
     }
     if (next_ == queue_.size()) {
       queue_.clear();

@@ -80,12 +80,12 @@ class UcxEngine::Patience {
 class UcxEngine::Driving {
  public:
   explicit Driving(UcxEngine& engine) : engine_(engine) {
-    engine_.driving_ = true;
+    engine_.driving_.store(true, std::memory_order_relaxed);
     lock_ = Lock(engine_.mutex_);
   }
   ~Driving() {
     const bool is_left = engine_.working();
-    engine_.driving_ = false;
+    engine_.driving_.store(false, std::memory_order_relaxed);
     lock_.unlock();
     if (is_left && engine_.helper_) engine_.helper_->call();
   }

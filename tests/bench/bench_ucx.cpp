@@ -1,6 +1,8 @@
 // The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in
 // turns. Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight. Prints a table; asserts
-// nothing. ucx_perftest polls without end, makes no plans and talks to no control plane.
+// nothing. Each rank has a processor of its own, as has each end of ucx_perftest. That polls without end, makes no
+// plans and talks to no control plane.
+#include "kernels/host_device.h"
 #include "lib/ranks.h"
 #include "tests/transports/worlds.h"
 
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <sched.h>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -43,11 +46,19 @@ struct Figures {
   double megabytes_per_second = 0;
 };
 
+/// This thread stays on its rank's processor: two that wait for each other may else be put on the same one.
+void pin(int rank) {
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  CPU_SET(static_cast<size_t>(rank) % std::max(1U, std::thread::hardware_concurrency()), &processors);
+  sched_setaffinity(0, sizeof processors, &processors);
+}
+
 int latency_count(int64_t bytes) {
-  return static_cast<int>(std::clamp<int64_t>((int64_t{128} << 20) / bytes, 6, 4000));
+  return static_cast<int>(std::clamp<int64_t>((int64_t{256} << 20) / bytes, 6, 100000));
 }
 int bandwidth_count(int64_t bytes) {
-  return static_cast<int>(std::clamp<int64_t>((int64_t{768} << 20) / bytes / kInFlight, 1, 500));
+  return static_cast<int>(std::clamp<int64_t>((int64_t{1} << 30) / bytes / kInFlight, 1, 20000));
 }
 
 // ---- ours
@@ -59,13 +70,20 @@ void run_now(Transport& transport, const BoundExchange& exchange, Fence& done) {
 }
 
 Figures measure(RankContext& context, int64_t bytes) {
+  pin(context.rank);
   const int peer = 1 - context.rank;
-  std::vector<std::byte> memory(static_cast<size_t>(bytes), std::byte{1});
+  // Apart, as ucx_perftest has them: what is sent is never written, and comes from the receiver's own cache. Of a size
+  // that gets the same large pages.
+  HostDevice device(1);
+  const int64_t arena = std::max<int64_t>(bytes, 2 << 20);
+  const std::shared_ptr<std::byte> memory = device.allocate(arena);
+  const std::shared_ptr<std::byte> received = device.allocate(arena);
+  std::fill_n(memory.get(), bytes, std::byte{1});
   const auto done = context.transport.make_fence();
   BoundExchange send;
   BoundExchange receive;
-  send.sends = {{peer, 0, memory.data(), bytes}};
-  receive.receives = {{peer, 0, memory.data(), bytes}};
+  send.sends = {{peer, 0, memory.get(), bytes}};
+  receive.receives = {{peer, 0, received.get(), bytes}};
   std::vector<double> halves;
   context.control.barrier();
   for (int i = 0; i < latency_count(bytes); ++i) {
@@ -76,7 +94,7 @@ Figures measure(RankContext& context, int64_t bytes) {
   }
   BoundExchange many;
   for (uint64_t tag = 0; tag < kInFlight; ++tag) {
-    (context.rank == 0 ? many.sends : many.receives).push_back({peer, tag, memory.data(), bytes});
+    (context.rank == 0 ? many.sends : many.receives).push_back({peer, tag, memory.get(), bytes});
   }
   run_now(context.transport, many, *done);
   context.control.barrier();
@@ -123,7 +141,7 @@ std::vector<double> perftest(const std::string& program, const std::string& argu
   ++port;
   const int server = fork();
   if (server == 0) {
-    const std::string command = fmt::format("exec {} -p {} >/dev/null 2>&1", program, port);
+    const std::string command = fmt::format("exec taskset -c 0 {} -p {} >/dev/null 2>&1", program, port);
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(127);
   }
@@ -131,7 +149,7 @@ std::vector<double> perftest(const std::string& program, const std::string& argu
   for (int attempt = 0; attempt < 40 && figures.empty(); ++attempt) {  // until the server listens
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     std::FILE* client =
-        popen(fmt::format("{} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
+        popen(fmt::format("taskset -c 1 {} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
     std::array<char, 512> line{};
     std::string last;
     while (client != nullptr && std::fgets(line.data(), line.size(), client) != nullptr) last = line.data();
