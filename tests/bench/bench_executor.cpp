@@ -1,6 +1,6 @@
-// What the executor and in_process cost when there is nothing to compute, and how fast in_process moves bytes compared
-// with memcpy. Prints a table; asserts nothing. A step: enqueue an exchange, wait for what it received, an empty
-// compute.
+// What the executor and a transport cost when there is nothing to compute, and how fast transports move bytes compared
+// with memcpy. Ranks are threads. Prints a table; asserts nothing. A step: enqueue an exchange, wait for what it
+// received, an empty compute.
 #include "kernels/host_device.h"
 #include "lib/executor.h"
 #include "lib/ranks.h"
@@ -63,9 +63,9 @@ Schedule steps(int ranks, int count, int64_t bytes) {
 }
 
 /// Median over `repeats` of the slowest rank's time of a step, in microseconds.
-double step_us(int ranks, int count, int64_t bytes, int repeats) {
+double step_us(const char* transport, int ranks, int count, int64_t bytes, int repeats) {
   const Schedule schedule = steps(ranks, count, bytes);
-  const auto fabric = find_transport("in_process")->make(ranks, {});
+  const auto fabric = find_transport(transport)->make(ranks, {});
   std::vector<double> slowest(static_cast<size_t>(repeats));
   std::mutex mutex;
   run_ranks(*fabric, [&](RankContext& context) {
@@ -107,19 +107,24 @@ double memcpy_rate(int threads, int64_t bytes, int repeats) {
   return total;
 }
 
-void report() {
-  fmt::print("{} processors\n\n", std::thread::hardware_concurrency());
-  fmt::print("executor step, nothing to compute (64-byte exchange, wait, empty compute):\n");
-  for (const int ranks : {1, 2, 4}) fmt::print("  {} ranks   {:6.2f} us a step\n", ranks, step_us(ranks, 2000, 64, 15));
+void report(const char* transport) {
+  if (const auto missing = find_transport(transport)->unavailable()) {
+    fmt::print("{} is unavailable: {}\n", transport, *missing);
+    return;
+  }
+  fmt::print("{}\n  step, nothing to compute (64-byte exchange, wait, empty compute):\n", transport);
+  for (const int ranks : {1, 2, 4}) {
+    fmt::print("    {} ranks   {:6.2f} us a step\n", ranks, step_us(transport, ranks, 2000, 64, 15));
+  }
   fmt::print(
-      "\nexchange rate, all ranks together, against plain memcpy on min(ranks, processors) threads in this run:\n");
+      "  exchange rate, all ranks together, against plain memcpy on min(ranks, processors) threads in this run:\n");
   for (const int ranks : {2, 4}) {
     const int threads = std::min(ranks, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
     for (const int64_t bytes : {int64_t{64} << 10, int64_t{1} << 20, int64_t{32} << 20}) {
       const int count = static_cast<int>(std::clamp<int64_t>((int64_t{256} << 20) / bytes, 4, 400));
       const double plain = memcpy_rate(threads, bytes, count) / 1000;
-      const double moved = ranks * static_cast<double>(bytes) / step_us(ranks, count, bytes, 5) / 1000;
-      fmt::print("  {} ranks  {:8} bytes   {:6.2f} GB/s   memcpy {:6.2f} GB/s   {:4.0f} %\n", ranks, bytes, moved,
+      const double moved = ranks * static_cast<double>(bytes) / step_us(transport, ranks, count, bytes, 5) / 1000;
+      fmt::print("    {} ranks  {:8} bytes   {:6.2f} GB/s   memcpy {:6.2f} GB/s   {:4.0f} %\n", ranks, bytes, moved,
                  plain, 100 * moved / plain);
     }
   }
@@ -129,6 +134,7 @@ void report() {
 }  // namespace ringfold
 
 int main() {
-  ringfold::report();
+  fmt::print("{} processors\n\n", std::thread::hardware_concurrency());
+  for (const char* transport : {"in_process", "ucx"}) ringfold::report(transport);
   return 0;
 }

@@ -54,13 +54,18 @@ class Faulty final : public Transport {
   std::mutex& mutex_;
 };
 
-void run_one(const Schedule& plan, const Outputs& expected, TransportFault fault, uint64_t seed, bool sealed,
+struct Way {
+  std::string transport = "in_process";
+  bool sealed = true;
+};
+
+void run_one(const Schedule& plan, const Outputs& expected, TransportFault fault, uint64_t seed, const Way& way,
              Tally& tally) {
   std::mutex mutex;
   const bool stalls = fault == TransportFault::drop || fault == TransportFault::duplicate;
-  const auto fabric = threads_fabric(kRanks, std::chrono::milliseconds(stalls ? 30 : 60000));
+  const auto fabric = threads_fabric(kRanks, std::chrono::milliseconds(stalls ? 30 : 60000), way.transport);
   const Wrap faults = [&](RankContext& context) -> std::unique_ptr<Transport> {
-    return std::make_unique<Faulty>(context, fault, seed, sealed, tally, mutex);
+    return std::make_unique<Faulty>(context, fault, seed, way.sealed, tally, mutex);
   };
   try {
     const Outputs outputs = run_schedule(plan, *fabric, faults, 2);
@@ -79,19 +84,21 @@ Schedule several_sends_an_exchange() {
   return assign_buffers(plan_cluster(*strategy, "all_gather", problem, {kRanks, 1}));
 }
 
-Tally run_seeds(TransportFault fault, int seeds, bool sealed) {
+Tally run_seeds(TransportFault fault, int seeds, const Way& way) {
   const Schedule plan = several_sends_an_exchange();
   const Outputs expected = run_schedule(plan);
   Tally tally;
-  for (int seed = 0; seed < seeds; ++seed) run_one(plan, expected, fault, static_cast<uint64_t>(seed), sealed, tally);
+  for (int seed = 0; seed < seeds; ++seed) run_one(plan, expected, fault, static_cast<uint64_t>(seed), way, tally);
   return tally;
 }
 
 TEST_CASE("under seals any fault gives the right answer or a named error, never a wrong answer") {
   using enum TransportFault;
+  const std::string transport = GENERATE(Catch::Generators::from_range(tested_transports()));
+  CAPTURE(transport);
   for (const TransportFault fault : {drop, delay, duplicate, reorder, flip_bit, short_write, reset}) {
     INFO(to_string(fault));
-    const Tally tally = run_seeds(fault, 40, true);
+    const Tally tally = run_seeds(fault, transport == "in_process" ? 40 : 20, {transport, true});
     CHECK(tally.wrong == 0);
     CHECK(tally.notes.size() >= 10);
     if (fault == TransportFault::delay) {
@@ -141,15 +148,15 @@ TEST_CASE("messages of equal length that arrive in each other's place are told a
 }
 
 TEST_CASE("without seals flipped bits and short writes are wrong answers: the seals are what catches them") {
-  CHECK(run_seeds(TransportFault::flip_bit, 20, false).wrong > 0);
-  CHECK(run_seeds(TransportFault::short_write, 20, false).wrong > 0);
+  CHECK(run_seeds(TransportFault::flip_bit, 20, {.sealed = false}).wrong > 0);
+  CHECK(run_seeds(TransportFault::short_write, 20, {.sealed = false}).wrong > 0);
 }
 
 TEST_CASE("faults can be replayed from their seed") {
   const auto notes = [](uint64_t seed) {
     Tally tally;
     const Schedule ring = hand_written_ring(kRanks, 20, {2, 1, 4});
-    run_one(ring, {}, TransportFault::flip_bit, seed, false, tally);
+    run_one(ring, {}, TransportFault::flip_bit, seed, {.sealed = false}, tally);
     std::sort(tally.notes.begin(), tally.notes.end());
     return tally.notes;
   };
