@@ -2,6 +2,7 @@
 
 #include "lib/error.h"
 #include "lib/stop.h"
+#include "transports/pause.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,14 +17,6 @@ constexpr int kSpins = 300;
 constexpr int kSpinsShared = 20;
 /// Then the core is offered to others for a while: cheaper than to sleep and be woken where ranks share cores.
 constexpr int kYields = 50;
-
-void pause_briefly() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 }  // namespace
 

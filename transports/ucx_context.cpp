@@ -81,14 +81,7 @@ class Settings {
 
 /// From UCX's own table: "#  resource 3  :  md 2  dev 0  flags -- sysv/memory".
 std::vector<std::string> transports_of(ucp_context_h context) {
-  char* text = nullptr;
-  size_t size = 0;
-  std::FILE* file = open_memstream(&text, &size);
-  if (file == nullptr) return {};
-  ucp_context_print_info(context, file);
-  std::fclose(file);
-  std::istringstream lines(std::string(text, size));
-  std::free(text);
+  std::istringstream lines(printed([&](std::FILE* file) { ucp_context_print_info(context, file); }));
   std::vector<std::string> names;
   for (std::string line; std::getline(lines, line);) {
     const size_t at = line.find("-- ");
@@ -101,6 +94,18 @@ std::vector<std::string> transports_of(ucp_context_h context) {
 }
 
 }  // namespace
+
+std::string printed(const std::function<void(std::FILE*)>& print) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* file = open_memstream(&text, &size);
+  if (file == nullptr) return {};
+  print(file);
+  std::fclose(file);
+  std::string all(text, size);
+  std::free(text);
+  return all;
+}
 
 std::string ucx_error_text(ucs_status_t status) {
   const std::string said = complaints().take();

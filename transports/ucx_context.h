@@ -4,6 +4,8 @@
 
 #include <ucp/api/ucp.h>
 
+#include <cstdio>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,9 @@ class UcxContext {
   uint64_t memory_types_ = 0;
   std::vector<std::string> transports_;
 };
+
+/// What UCX prints of something; "" if it cannot.
+std::string printed(const std::function<void(std::FILE*)>& print);
 
 /// The status in words, with what UCX complained about since the last call, if anything: its own lines are kept off
 /// standard output, unless UCX_LOG_LEVEL asks for them.

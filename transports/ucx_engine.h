@@ -104,7 +104,7 @@ class UcxEngine {
   std::optional<Clock::time_point> failed_at_;  ///< set if the control plane may know better what happened
 
   std::atomic<int64_t> outstanding_{0};  ///< exchanges enqueued and not ended; written under the mutex
-  std::atomic<bool> driving_{false};     ///< the rank's own thread makes progress; a hint to give way, outside the mutex
+  std::atomic<bool> driving_{false};  ///< the rank's own thread makes progress; a hint to give way, outside the mutex
   std::unique_ptr<UcxHelper> helper_;
 };
 

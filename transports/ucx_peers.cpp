@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -134,14 +133,7 @@ std::string UcxPeers::transports_to(int peer) {
 }
 
 std::string UcxPeers::transports_of(ucp_ep_h to) {
-  char* text = nullptr;
-  size_t size = 0;
-  std::FILE* file = open_memstream(&text, &size);
-  if (file == nullptr) return {};
-  ucp_ep_print_info(to, file);
-  std::fclose(file);
-  std::istringstream lines(std::string(text, size));
-  std::free(text);
+  std::istringstream lines(printed([&](std::FILE* file) { ucp_ep_print_info(to, file); }));
   std::string names;
   for (std::string line; std::getline(lines, line);) {  // "lane[0]:  3:sysv/memory.0 md[2] ..."
     const size_t lane = line.find("lane[");

@@ -1,5 +1,6 @@
 // How a rank waits for its exchanges: who makes progress, when it sleeps, when it gives up.
 #include "lib/stop.h"
+#include "transports/pause.h"
 #include "transports/ucx_engine.h"
 
 #include <algorithm>
@@ -22,14 +23,6 @@ constexpr int kLooksAClock = 256;
 constexpr std::chrono::milliseconds kLong{10};
 /// How long the control plane has to say better than UCX what became of a peer.
 constexpr std::chrono::milliseconds kGrace{1000};
-
-void pause_briefly() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 }  // namespace
 
