@@ -58,6 +58,13 @@ void add_check(CLI::App& program, CheckOptions& options, Action& action) {
   command->callback([&] { action = [&] { return check_command(options); }; });
 }
 
+void add_report(CLI::App& program, ReportOptions& options, Action& action) {
+  CLI::App* command = add_command(program, "report");
+  command->add_option("PATHS", options.paths)->required();
+  command->add_option("-o,--output", options.out);
+  command->callback([&] { action = [&] { return report_command(options); }; });
+}
+
 void add_list(CLI::App& program, std::string& what, Action& action) {
   CLI::App* command = add_command(program, "list");
   command->add_option("WHAT", what)->required();
@@ -76,10 +83,12 @@ ExitCode run(int argc, char** argv) {
   RunOptions run_options;
   PlanOptions plan_options;
   CheckOptions check_options;
+  ReportOptions report_options;
   std::string what;
   add_run(program, run_options, action);
   add_plan(program, plan_options, action);
   add_check(program, check_options, action);
+  add_report(program, report_options, action);
   add_list(program, what, action);
   add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
   try {

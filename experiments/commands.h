@@ -21,10 +21,17 @@ struct CheckOptions {
   bool schema = false;  ///< print the JSON Schema of experiment files instead
 };
 
+struct ReportOptions {
+  std::vector<std::string> paths;  ///< folders or files of results, and traces
+  std::string out = "report.html";
+};
+
 /// Plans and proves every case; touches no device.
 ExitCode plan_command(const PlanOptions& options);
 /// Reads the file and the header of its input file.
 ExitCode check_command(const CheckOptions& options);
+/// One HTML file that shows results, plans and traces. Prints its path.
+ExitCode report_command(const ReportOptions& options);
 /// strategies, transports or kernels.
 ExitCode list_command(const std::string& what);
 /// What this machine offers, and why something is missing.

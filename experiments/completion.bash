@@ -4,18 +4,19 @@ _ringfold() {
   local word=${COMP_WORDS[COMP_CWORD]} command='' i
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
-      run | plan | check | list | doctor | test | build | bench) command=${COMP_WORDS[i]} && break ;;
+      run | plan | check | report | list | doctor | test | build | bench) command=${COMP_WORDS[i]} && break ;;
     esac
   done
   local words=''
   case $command in
     '')
-      words='run plan check list doctor --help --version'
+      words='run plan check report list doctor --help --version'
       [[ ${COMP_WORDS[0]} != *dev ]] || words+=' test build bench format lint'
       ;;
     run) words='--out --resume --save-outputs --save-inputs --timeline --help' ;;
     plan) words='--json --operations --ranks --help' ;;
     check) words='--schema --help' ;;
+    report) words='-o --output --help' ;;
     list) words='strategies transports kernels' ;;
     test) words='--sanitize --quick' ;;
   esac

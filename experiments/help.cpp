@@ -10,6 +10,7 @@ Usage: ringfold COMMAND ...
   run FILE [key=value ...]     run an experiment and compare its strategies
   plan FILE [key=value ...]    plan and prove it, without running anything
   check FILE [key=value ...]   validate the file and its input file
+  report DIR... [-o FILE]      one HTML file that shows results and schedules
   list strategies|transports|kernels
                                what a file may name, with options
   doctor                       what this machine offers, and what it lacks
@@ -61,6 +62,17 @@ reports all errors at once.
   --schema         print the JSON Schema of experiment files, for editors
 )";
 
+constexpr std::string_view kReport = R"(Usage: ringfold report DIR... [-o report.html]
+
+One HTML file, to be opened in a browser without a network: which strategy
+wins and by how much, why, how it scales, whether its numbers are right, and
+what the schedules look like.
+
+  DIR              a folder with results.jsonl, or such a file; timelines that
+                   lie beside it, or are given too, are shown with their cases
+  -o, --output     the file to write (default: report.html)
+)";
+
 constexpr std::string_view kList = R"(Usage: ringfold list strategies|transports|kernels
 
 What an experiment file may name, with options and whether this machine has it.
@@ -78,6 +90,7 @@ std::string help_text(std::string_view command) {
   if (command == "run") return std::string(kRun);
   if (command == "plan") return std::string(kPlan);
   if (command == "check") return std::string(kCheck);
+  if (command == "report") return std::string(kReport);
   if (command == "list") return std::string(kList);
   if (command == "doctor") return std::string(kDoctor);
   return std::string(kProgram);

@@ -161,6 +161,14 @@ ShardMap::ShardMap(const Schedule& schedule) {
   }
 }
 
+std::vector<int> operation_steps(const Program& program) {
+  const Steps steps(program);
+  std::vector<int> of_operation;
+  for (size_t i = 0; i < program.operations.size(); ++i)
+    of_operation.push_back(static_cast<int>(steps.of_operation(i)));
+  return of_operation;
+}
+
 StepGrid step_grid(const Schedule& schedule, const std::vector<int>& shown) {
   const ShardMap shards(schedule);
   StepGrid grid;

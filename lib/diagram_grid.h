@@ -49,6 +49,9 @@ struct StepGrid {
   size_t steps = 0;
 };
 
+/// The step of each operation of a program, by index.
+std::vector<int> operation_steps(const Program& program);
+
 /// Cells of ranks outside `shown` have their work only.
 StepGrid step_grid(const Schedule& schedule, const std::vector<int>& shown);
 
