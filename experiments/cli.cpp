@@ -71,6 +71,31 @@ void add_list(CLI::App& program, std::string& what, Action& action) {
   command->callback([&] { action = [&] { return list_command(what); }; });
 }
 
+void add_compare(CLI::App& program, CompareOptions& options, Action& action) {
+  CLI::App* command = add_command(program, "compare");
+  command->add_option("A", options.a)->required();
+  command->add_option("B", options.b)->required();
+  command->add_option("--in", options.folder);
+  command->add_option("--fail-on", options.fail_on);
+  command->add_option("--noise-floor", options.noise_floor_percent);
+  command->add_flag("--json", options.json);
+  command->callback([&] { action = [&] { return compare_command(options); }; });
+}
+
+void add_show(CLI::App& program, std::string& path, Action& action) {
+  CLI::App* command = add_command(program, "show");
+  command->add_option("DIR", path)->required();
+  command->callback([&] { action = [&] { return show_command(path); }; });
+}
+
+void add_export(CLI::App& program, std::string& path, Action& action) {
+  CLI::App* command = add_command(program, "export");
+  command->add_option("DIR", path)->required();
+  // The only format yet; asked for by name, so that another one can join it.
+  command->add_flag("--csv")->required();
+  command->callback([&] { action = [&] { return export_command(path); }; });
+}
+
 /// Of several processes the first speaks for all, except where they work together: in `run`.
 bool is_silent() { return launched_rank() > 0; }
 
@@ -84,12 +109,16 @@ ExitCode run(int argc, char** argv) {
   PlanOptions plan_options;
   CheckOptions check_options;
   ReportOptions report_options;
+  CompareOptions compare_options;
   std::string what;
   add_run(program, run_options, action);
   add_plan(program, plan_options, action);
   add_check(program, check_options, action);
   add_report(program, report_options, action);
   add_list(program, what, action);
+  add_compare(program, compare_options, action);
+  add_show(program, what, action);
+  add_export(program, what, action);
   add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
   try {
     program.parse(argc, argv);

@@ -26,6 +26,15 @@ struct ReportOptions {
   std::string out = "report.html";
 };
 
+struct CompareOptions {
+  std::string a;  ///< a file, a folder or a revision
+  std::string b;
+  std::string folder = "results";  ///< where revisions are looked for
+  std::string fail_on;             ///< "slower": a regression is exit 8
+  double noise_floor_percent = 5;
+  bool json = false;
+};
+
 /// Plans and proves every case; touches no device.
 ExitCode plan_command(const PlanOptions& options);
 /// Reads the file and the header of its input file.
@@ -34,6 +43,12 @@ ExitCode check_command(const CheckOptions& options);
 ExitCode report_command(const ReportOptions& options);
 /// strategies, transports or kernels.
 ExitCode list_command(const std::string& what);
+/// Whether B's results are slower or faster than A's.
+ExitCode compare_command(const CompareOptions& options);
+/// The tables of finished runs, of all results at `path`.
+ExitCode show_command(const std::string& path);
+/// All results at `path` as comma-separated values.
+ExitCode export_command(const std::string& path);
 /// What this machine offers, and why something is missing.
 ExitCode doctor_command();
 

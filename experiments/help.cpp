@@ -11,6 +11,9 @@ Usage: ringfold COMMAND ...
   plan FILE [key=value ...]    plan and prove it, without running anything
   check FILE [key=value ...]   validate the file and its input file
   report DIR... [-o FILE]      one HTML file that shows results and schedules
+  compare A B                  tell what became slower or faster
+  show DIR                     print the table of a finished run again
+  export DIR --csv             its rows, for spreadsheets and data frames
   list strategies|transports|kernels
                                what a file may name, with options
   doctor                       what this machine offers, and what it lacks
@@ -73,6 +76,33 @@ what the schedules look like.
   -o, --output     the file to write (default: report.html)
 )";
 
+constexpr std::string_view kCompare = R"(Usage: ringfold compare A B [options]
+
+Compares the times of cases that both have, by content: same, faster, slower,
+or cannot tell. A and B are files or folders of results, or git revisions whose
+rows are looked for.
+
+  --fail-on slower exit with 8 if a case is slower, or passed in A and not in B
+  --noise-floor P  differences up to P percent are noise (default: 5)
+  --in DIR         where rows of a revision are looked for (default: results)
+  --json           machine-readable: {"schema": 1, "cases": [...], ...}
+
+Exit codes: 0 compared, 3 no results, 8 slower, 10 nothing to compare: no case
+in common, no times, or with --fail-on too few repeats to ever find one slower.
+)";
+
+constexpr std::string_view kShow = R"(Usage: ringfold show DIR
+
+Prints the table of a finished run again; of several runs below DIR, one after
+the other. DIR may be a file of results.
+)";
+
+constexpr std::string_view kExport = R"(Usage: ringfold export DIR --csv
+
+Writes a line for each row of results to standard output, quoted as RFC 4180
+says. Columns are dotted names of fields; a list is one cell, as JSON.
+)";
+
 constexpr std::string_view kList = R"(Usage: ringfold list strategies|transports|kernels
 
 What an experiment file may name, with options and whether this machine has it.
@@ -91,6 +121,9 @@ std::string help_text(std::string_view command) {
   if (command == "plan") return std::string(kPlan);
   if (command == "check") return std::string(kCheck);
   if (command == "report") return std::string(kReport);
+  if (command == "compare") return std::string(kCompare);
+  if (command == "show") return std::string(kShow);
+  if (command == "export") return std::string(kExport);
   if (command == "list") return std::string(kList);
   if (command == "doctor") return std::string(kDoctor);
   return std::string(kProgram);

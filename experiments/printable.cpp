@@ -64,9 +64,12 @@ Row printable_row(const Row& json) {
   if (json.is_string()) return printable(json.get_ref<const std::string&>());
   if (!json.is_structured()) return json;
   Row result = json.is_array() ? Row::array() : Row::object();
+  // Of just the size that it needs: many may be kept.
   if (json.is_array()) {
+    result.get_ref<Row::array_t&>().reserve(json.size());
     for (const Row& value : json) result.push_back(printable_row(value));
   } else {
+    result.get_ref<Row::object_t&>().reserve(json.size());
     for (const auto& [key, value] : json.items()) result[printable(key)] = printable_row(value);
   }
   return result;

@@ -170,4 +170,10 @@ std::string unusable_text(const ReadSummary& summary) {
   return text;
 }
 
+void require_rows(const ReadSummary& summary, const std::string& source) {
+  RINGFOLD_CHECK(summary.rows > 0, ExitCode::configuration, "{}: no row of results in {}", printable(source),
+                 summary.unusable == 0 ? "an empty file"
+                                       : fmt::format("{} line{}", summary.unusable, summary.unusable == 1 ? "" : "s"));
+}
+
 }  // namespace ringfold

@@ -50,4 +50,7 @@ ReadSummary read_results(const std::string& path, const OnRow& on_row);
 /// For standard error: a line for each reason with the places where it was met, printable; empty if all lines are rows.
 std::string unusable_text(const ReadSummary& summary);
 
+/// Error(configuration) if not one row was read from `source`.
+void require_rows(const ReadSummary& summary, const std::string& source);
+
 }  // namespace ringfold

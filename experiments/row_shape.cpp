@@ -20,6 +20,8 @@ bool is_map(const Row& value) { return value.is_object(); }
 /// Numbers that JSON lacks are strings.
 bool is_number(const Row& value) { return value.is_number() || value == "nan" || value == "inf" || value == "-inf"; }
 
+bool is_plain_number(const Row& value) { return value.is_number(); }
+
 bool is_whole(const Row& value, int64_t most) {
   if (value.is_number_unsigned()) return value.get<uint64_t>() <= static_cast<uint64_t>(most);
   return value.is_number_integer() && value.get<int64_t>() >= 0 && value.get<int64_t>() <= most;
@@ -35,9 +37,7 @@ bool is_list(const Row& value, IsRight is_right) {
 }
 
 bool is_numbers(const Row& value) { return is_list(value, is_number); }
-bool is_plain_numbers(const Row& value) {
-  return is_list(value, [](const Row& number) { return number.is_number(); });
-}
+bool is_plain_numbers(const Row& value) { return is_list(value, is_plain_number); }
 bool is_counts(const Row& value) { return is_list(value, is_count); }
 bool is_texts(const Row& value) { return is_list(value, is_text); }
 bool is_pair(const Row& value) { return is_numbers(value) && value.size() == 2; }
@@ -89,7 +89,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"/case/problem/heads/query", true, is_some, "a whole number above 0"},
     {"/case/problem/heads/kv", true, is_some, "a whole number above 0"},
     {"/case/problem/heads/dim", true, is_some, "a whole number above 0"},
-    {"/case/problem/scale", false, is_number, "a number"},
+    {"/case/problem/scale", false, is_plain_number, "a number"},
     {"/case/cluster", true, is_map, "a map"},
     {"/case/cluster/sp", true, is_some, "a whole number above 0"},
     {"/case/cluster/tp", true, is_some, "a whole number above 0"},

@@ -9,14 +9,14 @@ from harness import SMALL, SOURCE_ROOT, ProgramTest, main
 class Machine(ProgramTest):
     def test_help_fits_a_terminal(self):
         for arguments in (['--help'], ['run', '--help'], ['plan', '--help'], ['check', '--help'], ['list', '--help'],
-                          ['doctor', '--help']):
+                          ['doctor', '--help'], ['compare', '--help'], ['show', '--help'], ['export', '--help']):
             text = self.ringfold(*arguments).stdout
             self.assertLessEqual(max(map(len, text.splitlines())), 80)
             self.assertIn('ringfold', text)
 
     def test_help_names_every_command(self):
         text = self.ringfold('--help').stdout
-        for command in ('run', 'plan', 'check', 'list', 'doctor', '--version'):
+        for command in ('run', 'plan', 'check', 'list', 'compare', 'show', 'export', 'doctor', '--version'):
             self.assertIn(f'\n  {command}', text)
 
     def test_version(self):

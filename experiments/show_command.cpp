@@ -1,0 +1,46 @@
+#include "experiments/commands.h"
+#include "experiments/printable.h"
+#include "experiments/result_reader.h"
+#include "experiments/table.h"
+#include "experiments/text.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <unistd.h>
+
+namespace ringfold {
+namespace {
+
+/// What the table is made of; a file may hold many rows.
+Row slim(Row& row) {
+  for (const char* field : {"traffic", "environment", "command"}) row.erase(field);
+  if (row.contains("timing")) row["timing"].erase("breakdown");
+  return printable_row(row);
+}
+
+}  // namespace
+
+ExitCode show_command(const std::string& path) {
+  TableStyle style;
+  style.colours = !style_of(STDOUT_FILENO).off.empty();
+  style.columns = terminal_columns(STDOUT_FILENO);
+  const std::vector<std::string> files = result_files(path);
+  ReadSummary all;
+  for (const std::string& file : files) {
+    ReadSummary summary;
+    std::vector<Row> rows;
+    read_result_file(file, summary, [&](Row& row, const RowPlace&) { rows.push_back(slim(row)); });
+    fmt::print(stderr, "{}", unusable_text(summary));
+    all.rows += summary.rows;
+    all.unusable += summary.unusable;
+    if (rows.empty()) continue;
+    if (files.size() > 1) fmt::print("{}{}\n", &file == &files.front() ? "" : "\n", printable(file));
+    fmt::print("{}", results_table(rows, style));
+  }
+  require_rows(all, path);
+  return ExitCode::ok;
+}
+
+}  // namespace ringfold
