@@ -46,8 +46,6 @@ Team::Team(std::unique_ptr<World> world) {
   for (std::string host; std::getline(lines, host);) ranks_here_ += host == here ? 1 : 0;
 }
 
-Team::~Team() = default;
-
 std::string Team::decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader) {
   if (is_alone()) return on_leader({mine});
   const Texts all = control_->gather(mine);

@@ -24,7 +24,6 @@ class Team {
  public:
   /// `world`: null, or of one rank: alone.
   explicit Team(std::unique_ptr<World> world);
-  ~Team();
 
   bool is_alone() const { return world_ == nullptr; }
   /// Prints, shows progress and writes results.

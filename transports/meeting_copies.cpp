@@ -3,6 +3,7 @@
 #include "transports/meeting_point.h"
 
 #include <algorithm>
+#include <ranges>
 #include <cstring>
 
 namespace ringfold {
@@ -124,11 +125,11 @@ void MeetingPoint::end_part(int rank) {
 /// The next copy to work on: any if for_rank is -1, else one of that rank or of a rank that sleeps, since nobody
 /// might look after it otherwise.
 MeetingPoint::Copy* MeetingPoint::open_copy(int for_rank) {
-  for (auto copy = open_copies_.rbegin(); copy != open_copies_.rend(); ++copy) {
-    const int sender = (*copy)->sender;
-    const int receiver = (*copy)->receiver;
+  for (Copy* copy : std::views::reverse(open_copies_)) {
+    const int sender = copy->sender;
+    const int receiver = copy->receiver;
     if (for_rank < 0 || for_rank == sender || for_rank == receiver || at(sender).asleep || at(receiver).asleep) {
-      return *copy;
+      return copy;
     }
   }
   return nullptr;
