@@ -3,8 +3,8 @@
 #include "transports/meeting_point.h"
 
 #include <algorithm>
-#include <ranges>
 #include <cstring>
+#include <ranges>
 
 namespace ringfold {
 
