@@ -65,6 +65,7 @@ Row gantt_json(const Gantt& gantt, int64_t most_bars) {
   Row json;
   json["ms"] = short_number(end);
   json["ranks"] = gantt.lanes.empty() ? 0 : gantt.lanes.back().rank + 1;
+  if (gantt.clocks_within_ms > 0) json["clocks"] = short_number(gantt.clocks_within_ms);
   int64_t left_out = 0;
   Row lanes = Row::array();
   for (size_t i = 0; i < gantt.lanes.size(); ++i) {

@@ -29,12 +29,14 @@ struct Lane {
 /// Lanes ascending by rank, compute before exchange.
 struct Gantt {
   std::vector<Lane> lanes;
+  double clocks_within_ms = 0;  ///< how far the ranks' clocks may be apart
   double end_ms() const;
 };
 
-/// {"ms": the end, "ranks": all of them, "lanes": [[rank, queue, kind, gap, length, kind, gap, ...]]}, gap and length
-/// in 1/`kGanttUnits` of the end; gap is from the end of the bar before. Holds at most `most_bars` bars: then only the
-/// first ranks, and of a single rank only its first bars ("cut": how many bars are left out).
+/// {"ms": the end, "ranks": all of them, "clocks": clocks_within_ms unless 0, "lanes": [[rank, queue, kind, gap,
+/// length, kind, gap, ...]]}, gap and length in 1/`kGanttUnits` of the end; gap is from the end of the bar before.
+/// Holds at most `most_bars` bars: then only the first ranks, and of a single rank only its first bars ("cut": how many
+/// bars are left out).
 Row gantt_json(const Gantt& gantt, int64_t most_bars);
 inline constexpr int64_t kGanttUnits = 4000;
 

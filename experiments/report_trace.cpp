@@ -103,6 +103,17 @@ Gantt gantt_of(const Process& process) {
   return gantt;
 }
 
+/// What a trace says of the clocks of a case's ranks.
+void add_clocks(const Row& document, std::map<std::string, Gantt>& cases) {
+  const Row* clocks = value_of(document, "/otherData/clock_offsets");
+  if (clocks == nullptr || !clocks->is_array()) return;
+  for (const Row& clock : *clocks) {
+    const auto found = cases.find(text_of(clock, "/id", 64));
+    const std::vector<double> within_us = numbers_of(clock, "/uncertainty_us");
+    if (found != cases.end() && !within_us.empty()) found->second.clocks_within_ms = std::ranges::max(within_us) / 1e3;
+  }
+}
+
 }  // namespace
 
 bool looks_like_trace(const std::string& path) {
@@ -126,8 +137,10 @@ std::string Traces::read(const std::string& path) {
     cases_[process.id] = std::move(gantt);
     ++added;
   }
-  if (rest.is_discarded())
+  add_clocks(rest, cases_);
+  if (rest.is_discarded()) {
     return fmt::format("{}: this is no whole JSON document; {} cases of it are shown", path, added);
+  }
   if (added == 0) return fmt::format("{}: a trace without cases of ringfold; it is left out", path);
   if (collector.left_out() == 0) return "";
   return fmt::format("{}: only the first {} events are shown, {} more are left out", path, kMostEvents,

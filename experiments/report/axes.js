@@ -31,7 +31,11 @@ function makeScale(low, high, from, to, { log = false, count = 5, ticks = null, 
 
 function logTicks(low, high, count) {
   const decades = Math.log10(high / low);
-  const wanted = decades < 0.7 ? [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8] : decades < 3 ? [1, 2, 5] : [1];
+  if (decades < 0.6) {
+    const step = niceStep(high - low, count);
+    return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => +((Math.ceil(low / step) + i) * step).toPrecision(6));
+  }
+  const wanted = decades < 1.2 ? [1, 1.5, 2, 3, 5, 7] : decades < 3 ? [1, 2, 5] : [1];
   const every = decades >= 3 ? Math.max(1, Math.ceil(decades / count)) : 1;
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); ++power) {

@@ -41,7 +41,7 @@ function ganttChart(width, gantt, end) {
     for (const bar of lane.bars) {
       const from = scale(bar.from);
       const kind = barKinds[bar.kind];
-      picture.append(svg('rect', { class: `mark k-${kind}`, x: from, y: bar.kind === 5 ? place[i] + 5 : place[i], width: Math.max(0.4, scale(bar.to) - from), height: bar.kind === 5 ? 4 : high },
+      picture.append(svg('rect', { class: `mark k-${kind}`, x: from, y: bar.kind === 5 ? place[i] + 5 : place[i], width: Math.max(1, scale(bar.to) - from), height: bar.kind === 5 ? 4 : high },
         svg('title', {}, `rank ${lane.rank} ${queue}: ${kind}, ${num(bar.from)} to ${num(bar.to)} ms`)));
     }
   });
@@ -66,5 +66,6 @@ function ganttTable(gantt) {
 }
 
 function ganttNote(gantt) {
-  return gantt.cut ? ` ${counted(gantt.cut, 'bar')} of ${counted(gantt.ranks, 'rank')} left out, to keep this file small.` : '';
+  const clocks = gantt.clocks ? ` The ranks’ clocks agree within ${num(gantt.clocks * 1e3)} µs.` : '';
+  return clocks + (gantt.cut ? ` ${counted(gantt.cut, 'bar')} of ${counted(gantt.ranks, 'rank')} left out, to keep this file small.` : '');
 }

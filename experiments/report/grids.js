@@ -73,7 +73,7 @@ function layerPicture(width, item, grid, layer) {
       const [w, h] = [toX(grid.k[column + 1]) - x, toY(grid.q[row + 1]) - y];
       const rank = digits.indexOf(layer.rank[at]);
       cells.append(svg('rect', { class: 'mark cell', x, y, width: w, height: h, fill: colour.fill }, svg('title', {}, `rank ${rank}, step ${step < 0 ? 'above 61' : step}: queries ${whole(grid.q[row])}–${whole(grid.q[row + 1] - 1)}, keys ${whole(grid.k[column])}–${whole(grid.k[column + 1] - 1)}`)));
-      if (w < 13 || h < 12) continue;
+      if (w < textWidth(String(rank), 11) + 3 || h < 12) continue;
       const cutByMask = path && item.case.problem.mask !== 'full' && isCut(item, grid, row, column);
       const label = svg('text', { x: x + w * (cutByMask ? 0.3 : 0.5), y: y + h * (cutByMask ? 0.72 : 0.5) + 4, 'text-anchor': 'middle' }, rank);
       label.style.fill = colour.ink;

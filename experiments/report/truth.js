@@ -9,13 +9,14 @@ function errorFigure(figure, title) {
   const shown = (value) => Math.max(value, floor);
   const all = items.flatMap((item) => item[figure].map(shown));
   const [low, high] = [least(all), most(all)];
+  const bounds = items.map((item) => shown(item[figure][1]));
   const zeros = items.filter((item) => item[figure][0] === 0).length;
   return makeFigure({
     title, note: `Of each case the row closest to its bound; above the line a case has failed.${zeros ? ` ${counted(zeros, 'error')} of exactly 0 at the lower edge, hollow.` : ''}`,
     legend: makeLegend(kinds.map((kind, i) => legendItem(markSwatch(i), `inputs: ${kind}`))),
     draw: (width) => xyChart(width, {
       square: true,
-      x: { label: 'bound (log)', log: true }, y: { label: 'error (log)', log: true, include: [low, high] },
+      x: { label: 'bound (log)', log: true, include: [least(bounds) / 1.6, most(bounds) * 1.6] }, y: { label: 'error (log)', log: true, include: [low, high] },
       series: kinds.map((kind, index) => ({ index, points: items.filter((item) => item.inputs === kind).map((item) => ({ x: shown(item[figure][1]), y: shown(item[figure][0]), hollow: item[figure][0] === 0, href: `#why/${item.index}`, title: `${caseName(item)}: ${num(item[figure][0])} of ${num(item[figure][1])}` })) })),
       rules: [{ from: [low / 10, low / 10], to: [high * 10, high * 10], text: 'error = bound', end: true }],
     }),

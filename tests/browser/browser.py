@@ -105,9 +105,9 @@ class Browser:
             raise RuntimeError(answer['exceptionDetails'].get('exception', {}).get('description', 'a script failed'))
         return answer['result'].get('value')
 
-    def resize(self, width, height=900, scheme='light'):
+    def resize(self, width, height=900, scheme='light', media='screen'):
         self.call('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': scheme}])
+        self.call('Emulation.setEmulatedMedia', media=media, features=[{'name': 'prefers-color-scheme', 'value': scheme}])
 
     def screenshot(self, path):
         data = self.call('Page.captureScreenshot', format='png', captureBeyondViewport=True)['data']

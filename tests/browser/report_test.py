@@ -71,6 +71,7 @@ class Report(ProgramTest):
                     if name == 'shipped':
                         self.assertGreater(seen['charts'], 0)
                 self.browser.run('{ document.querySelectorAll("article:not([hidden]) details").forEach((one) => { one.open = false; }); }')
+                self.browser.run('document.fonts.ready && 0')
                 self.browser.screenshot(SCREENSHOTS / f'{name}-{page}-{width}.png')
 
     def test_shipped_sweep(self):
@@ -84,8 +85,20 @@ class Report(ProgramTest):
             self.go(page)
             self.browser.screenshot(SCREENSHOTS / f'shipped-{page}-dark.png')
         self.browser.pdf(SCREENSHOTS / 'shipped.pdf')
+        self.check_print()
         self.check_tables(rows)
         self.check_clean(path)
+
+    def check_print(self):
+        """On paper all pages stand one after another, drawn for its width."""
+        self.browser.resize(720, media='print')
+        self.browser.run('{ window.dispatchEvent(new Event("beforeprint")); }')
+        shown = self.browser.run('[...document.querySelectorAll("article")].map(page => !page.hidden && !!page.querySelector("svg.chart .mark"))')
+        self.assertEqual(shown, [True] * len(PAGES))
+        self.assertEqual(self.browser.run(LOOKS)['wrong'], [])
+        self.browser.screenshot(SCREENSHOTS / 'shipped-print.png')
+        self.browser.run('{ window.dispatchEvent(new Event("afterprint")); }')
+        self.browser.resize(1600)
 
     def check_tables(self, rows):
         """The last table of the first page holds all cases."""

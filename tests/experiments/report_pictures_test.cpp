@@ -163,7 +163,8 @@ TEST_CASE("a trace's tracks become lanes of its case") {
     {"ph": "X", "name": "exchange", "pid": 4, "tid": 1, "ts": 1200, "dur": 800},
     {"ph": "M", "name": "process_name", "pid": 4, "args": {"name": "x", "id": "abc"}},
     {"ph": "M", "name": "thread_name", "pid": 4, "tid": 0, "args": {"name": "rank 0 compute"}},
-    {"ph": "M", "name": "thread_name", "pid": 4, "tid": 1, "args": {"name": "rank 0 exchange"}}]})");
+    {"ph": "M", "name": "thread_name", "pid": 4, "tid": 1, "args": {"name": "rank 0 exchange"}}],
+    "otherData": {"clock_offsets": [{"id": "abc", "offset_us": [0, 7], "uncertainty_us": [0, 2.5]}]}})");
   CHECK(looks_like_trace(path));
   Traces traces;
   CHECK(traces.read(path).empty());
@@ -173,6 +174,7 @@ TEST_CASE("a trace's tracks become lanes of its case") {
   CHECK(gantt->lanes[1].is_exchange);
   CHECK(gantt->lanes[1].bars[0].begin_ms == Approx(0.2));
   CHECK(gantt->end_ms() == Approx(1.0));
+  CHECK(gantt->clocks_within_ms == Approx(0.0025));
   CHECK(traces.find("other") == nullptr);
   write(R"({"traceEvents": [{"ph": "X", "name": "attend", "pid": 4)");
   CHECK_THAT(traces.read(path), Catch::Matchers::ContainsSubstring("no whole JSON"));
