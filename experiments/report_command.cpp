@@ -65,6 +65,8 @@ void write_page(const std::string& path, const std::string& page) {
 }  // namespace
 
 ExitCode report_command(const ReportOptions& options) {
+  RINGFOLD_CHECK(!options.out.ends_with(".jsonl"), ExitCode::usage,
+                 "{} would be written over: a report is no file of results; name it *.html", options.out);
   ReportData data;
   Traces traces;
   for (const std::string& path : options.paths) {

@@ -112,7 +112,7 @@ function rowChart(width, { rows, x, line = 26, spread = false, aside = null }) {
       picture.append(svg('path', { class: 'mark minimum', d: `M${scale(tick.at)} ${middle - 11}V${middle + 11}` }, svg('title', {}, tick.title)));
     }
     (row.dots || []).forEach((dot, k) => {
-      const y = spread ? top + (line * (k + 0.5)) / row.dots.length : middle;
+      const y = spread ? top + 3 + ((line - 6) * (k + 0.5)) / row.dots.length : middle;
       if (isNumber(dot.low)) picture.append(svg('path', { class: `bar-error s${dot.index % 8}`, d: `M${scale(dot.low)} ${y}H${scale(dot.high)}M${scale(dot.low)} ${y - 3}v6M${scale(dot.high)} ${y - 3}v6` }));
       picture.append(markShape(scale(dot.at), y, dot.index, dot));
     });

@@ -73,7 +73,7 @@ function marginFigure() {
     title: 'How much longer than the winner?',
     note: `A line a problem: 1 is the fastest strategy, to the right is slower; bars are 95 % confidence intervals.${more}`,
     legend: strategyLegend(names),
-    draw: (width) => rowChart(width, { rows, spread: true, line: Math.max(26, 11 * most(shown.map((one) => one.items.length))), x: { label: 'time / winner’s time', log: true, low: 0.97, high: 1.1, text: (v) => `${+v.toPrecision(3)}×` } }),
+    draw: (width) => rowChart(width, { rows, spread: true, line: Math.max(26, 6 + 11 * most(shown.map((one) => one.items.length))), x: { label: 'time / winner’s time', log: true, low: 0.97, high: 1.1, text: (v) => `${+v.toPrecision(3)}×` } }),
     table: () => makeTable([
       ...keyColumns(),
       { title: 'strategy', value: (item) => item.label, text: (item) => caseLink(item) },
