@@ -22,6 +22,7 @@ struct Executor::Impl {
   std::vector<int> dependencies;
   std::vector<std::unique_ptr<Fence>> fences;  ///< of each exchange, and of computes that an exchange depends on
   std::unique_ptr<Queue> queue;
+  std::vector<ExchangeSpan> spans;  ///< of each operation, while observed
 
   Impl(const Schedule& schedule_, int rank_, Kernel& kernel_, Transport& transport_, Control& control_)
       : schedule(schedule_),
@@ -82,6 +83,9 @@ void Executor::Impl::finish() {
   queue->synchronize();
   transport.synchronize();
   control.enter(-1, "");
+  for (size_t i = 0; observer != nullptr && i < operations.size(); ++i) {
+    if (operations[i].exchange) observer->exchanged(static_cast<int>(i), spans[i]);
+  }
 }
 
 Error Executor::Impl::in_context(const Error& error, int operation) const {
@@ -107,7 +111,14 @@ BoundBlock Executor::bound(BlockId block) const {
   return {&impl_->program.blocks[index], impl_->arena.get() + impl_->program.offsets[index]};
 }
 
-void Executor::observe(ExecutionObserver* observer) { impl_->observer = observer; }
+void Executor::observe(ExecutionObserver* observer) {
+  impl_->observer = observer;
+  impl_->spans.assign(observer == nullptr ? 0 : impl_->operations.size(), {});
+  for (size_t i = 0; i < impl_->operations.size(); ++i) {
+    const auto& exchange = impl_->operations[i].exchange;
+    if (exchange) exchange->span = observer == nullptr ? nullptr : &impl_->spans[i];
+  }
+}
 
 void Executor::run() {
   int operation = -1;

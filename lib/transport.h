@@ -24,11 +24,19 @@ struct Transfer {
   int64_t bytes = 0;
 };
 
+/// When an exchange was in flight: from when its turn had come and its data were there, to when all its transfers had
+/// ended. Of the steady clock; both zero if the transport does not say.
+struct ExchangeSpan {
+  std::chrono::steady_clock::time_point begin{};
+  std::chrono::steady_clock::time_point end{};
+};
+
 /// An exchange with its memory resolved; owned by the caller, alive and unchanged until it has completed.
 struct BoundExchange {
   int operation = 0;  ///< index in the rank's program, for messages
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
+  ExchangeSpan* span = nullptr;  ///< if somebody watches: written by the transport before it says that it has ended
 };
 
 /// One rank's end of a transport. Exchanges run one at a time, in the order enqueued. Knows no attention.

@@ -50,6 +50,7 @@ void MeetingPoint::start(int rank) {
     mine.next = 0;
   }
   const BoundExchange& exchange = *mine.current.exchange;
+  if (exchange.span != nullptr) exchange.span->begin = std::chrono::steady_clock::now();
   mine.sends_met.assign(exchange.sends.size(), 0);
   mine.copies.assign(exchange.receives.size(), Copy{});
   mine.unfinished = 1 + static_cast<int64_t>(exchange.sends.size() + exchange.receives.size());
@@ -115,6 +116,8 @@ void MeetingPoint::end_part(int rank) {
   Rank& mine = at(rank);
   if (--mine.unfinished > 0) return;
   MeetingFence& done = *mine.current.done;
+  ExchangeSpan* span = mine.current.exchange->span;
+  if (span != nullptr) span->end = std::chrono::steady_clock::now();
   mine.current = {};
   done.set(true);
   mine.outstanding.fetch_sub(1, std::memory_order_release);

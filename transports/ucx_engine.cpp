@@ -96,6 +96,7 @@ bool UcxEngine::progress() {
 void UcxEngine::advance() {
   while (unfinished_ == 0) {
     if (current_.exchange != nullptr) {
+      if (current_.exchange->span != nullptr) current_.exchange->span->end = Clock::now();
       current_.done->store(true, std::memory_order_release);
       current_ = {};
       outstanding_.store(outstanding_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
@@ -112,6 +113,7 @@ void UcxEngine::advance() {
 void UcxEngine::start() {
   current_ = queue_[next_++];
   const BoundExchange& exchange = *current_.exchange;
+  if (exchange.span != nullptr) exchange.span->begin = Clock::now();
   const size_t receives = exchange.receives.size();
   const size_t count = receives + exchange.sends.size();
   slots_.assign(count, {});
