@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Measure {
   double reference_seconds = 0;
   double deadline_seconds = 0;
   bool ideal = false;
+  double min_seconds = 0;
+  std::optional<double> confidence{};
   bool operator==(const Measure&) const = default;
 };
 

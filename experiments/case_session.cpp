@@ -2,6 +2,7 @@
 
 #include "experiments/accumulation.h"
 #include "experiments/output_file.h"
+#include "experiments/parcels.h"
 #include "experiments/rank_case.h"
 #include "experiments/row_parcels.h"
 #include "experiments/timeline.h"
@@ -19,7 +20,8 @@ CaseSession::CaseSession(const PlannedCase& planned, const Setup& setup)
     : planned_(planned),
       setup_(setup),
       turns_(setup.world == nullptr ? planned.item.cluster.ranks() : 1),
-      outcome_(planned.outcome) {
+      outcome_(planned.outcome),
+      latest_ms_(static_cast<size_t>(setup.world == nullptr ? planned.item.cluster.ranks() : 1)) {
   thread_ = std::thread([this] { run(); });
   turns_.wait_until_ready();
 }
@@ -104,18 +106,18 @@ void CaseSession::run_rank(RankContext& context, const Accumulation& how, Output
     } else {
       report.forwards_ms.push_back(rank.forward_ms());
     }
+    latest_ms_[setup_.world == nullptr ? static_cast<size_t>(context.rank) : 0] = report.forwards_ms.back();
   }
   if (turns_.is_given_up()) {
     // Ranks that are other processes hear why.
     RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
     return;
   }
-  check_bits(rank, context, proved);
-  if (setup_.timeline != nullptr) {
-    const Program& program = planned_.schedule->ranks[static_cast<size_t>(context.rank)];
-    rank.forward(*setup_.timeline->observe(setup_.label, program, context.rank));
-    if (setup_.world != nullptr) gather_timelines(context);
-  }
+  const uint64_t measured = rank.output_sum();
+  const RankTrace trace = watch(rank, context);
+  report.breakdown = breakdown_of(planned_.schedule->ranks[static_cast<size_t>(context.rank)], trace);
+  check_bits(rank, context, measured, proved);
+  if (setup_.measures_link) report.link_gbps = rank.measure_link_gbps();
   report.sent_bytes = rank.sent_bytes();
   if (setup_.judge != nullptr) report.figures = rank.judge(*setup_.judge, how);
   if (!setup_.save_outputs.empty()) save(rank, context.control, file);
@@ -123,23 +125,35 @@ void CaseSession::run_rank(RankContext& context, const Accumulation& how, Output
   if (context.rank == 0) conclude(reports);
 }
 
-/// What was measured must be, bit by bit, what is computed when every message is proved to arrive as it was sent.
-/// `proved`: the outputs' sum under seals; without a warm-up to seal, one more forward makes it.
-void CaseSession::check_bits(RankCase& rank, const RankContext& context, std::optional<uint64_t> proved) {
-  const uint64_t measured = rank.output_sum();
+/// What was measured, and what will be judged, must be, bit by bit, what is computed when every message is proved to
+/// arrive as it was sent. `measured`: the outputs' sum of the last repeat. `proved`: that under seals; without a
+/// warm-up to seal, one more forward makes it.
+void CaseSession::check_bits(RankCase& rank, const RankContext& context, uint64_t measured,
+                             std::optional<uint64_t> proved) {
+  const uint64_t watched = rank.output_sum();
   if (!proved) {
     rank.sealed_forward();
     proved = rank.output_sum();
   }
-  RINGFOLD_CHECK(measured == *proved, ExitCode::numerics,
+  RINGFOLD_CHECK(measured == *proved && watched == *proved, ExitCode::numerics,
                  "rank {}: O and LSE of the last repeat are not bit by bit those of a forward with sealed messages: "
                  "bytes were changed under way, or results vary from run to run",
                  context.rank);
 }
 
-void CaseSession::gather_timelines(RankContext& context) {
-  const std::vector<std::string> others = context.control.gather(context.rank == 0 ? "[]" : setup_.timeline->take());
-  for (const std::string& events : others) setup_.timeline->add(events);
+/// One more forward; what all ranks did in it meets on rank 0 if a timeline wants it.
+RankTrace CaseSession::watch(RankCase& rank, RankContext& context) {
+  std::vector<ClockOffset> clocks;
+  const bool has_timeline = setup_.timeline != nullptr;
+  if (has_timeline && setup_.world != nullptr) clocks = measure_clock_offsets(context.control);
+  RankTrace trace = rank.traced_forward();
+  if (!has_timeline) return trace;
+  Timeline::CaseTrace all{planned_.item.id, setup_.label, &*planned_.schedule, {}, std::move(clocks)};
+  for (const std::string& bytes : gather_in_parcels(context.control, trace.serialize())) {
+    all.ranks.push_back(RankTrace::parse(bytes));
+  }
+  if (context.rank == 0) setup_.timeline->add(all);
+  return trace;
 }
 
 /// Threads write their rows themselves; those of other processes travel to rank 0, a part of each at a time.
@@ -167,11 +181,14 @@ void CaseSession::conclude(const std::vector<std::string>& reports) {
     const RankReport report = RankReport::parse(bytes);
     figures.merge(report.figures);
     outcome_.sent_bytes.push_back(report.sent_bytes);
+    if (report.breakdown) outcome_.breakdown.push_back(*report.breakdown);
+    if (report.link_gbps) outcome_.rates.link_gbps = report.link_gbps;
     for (size_t i = warmup; i < report.forwards_ms.size(); ++i) {
       outcome_.ranks_ms.resize(std::max(outcome_.ranks_ms.size(), i - warmup + 1));
       outcome_.ranks_ms[i - warmup].push_back(report.forwards_ms[i]);
     }
   }
+  if (outcome_.breakdown.size() != reports.size()) outcome_.breakdown.clear();
   is_complete_ = true;
   for (size_t rank = 0; rank < reports.size(); ++rank) {
     const int64_t planned = outcome_.plan->sent_bytes[rank];

@@ -4,6 +4,7 @@
 #include "experiments/output_file.h"
 #include "experiments/table.h"
 #include "experiments/text.h"
+#include "experiments/timing_notes.h"
 #include "lib/stop.h"
 
 #include <nlohmann/json.hpp>
@@ -28,9 +29,11 @@ Case on_one_rank(Case item) {
   return item;
 }
 
-void check_not_interrupted() { RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted"); }
+constexpr double kCoreSeconds = 0.05;
 
 }  // namespace
+
+void GroupRunner::check_not_interrupted() { RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted"); }
 
 std::vector<std::vector<size_t>> groups_of(const std::vector<Case>& cases) {
   std::vector<std::string> keys;
@@ -61,7 +64,7 @@ void GroupRunner::plan(const std::vector<Case>& group, std::vector<Running>& cas
       planned.outcome.reason = missing;
       planned.schedule.reset();
     }
-    cases.push_back({std::move(planned), nullptr});
+    cases.push_back({std::move(planned)});
   }
 }
 
@@ -86,18 +89,13 @@ void GroupRunner::run(const std::vector<Case>& group, const Ended& ended) {
 }
 
 void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) {
-  for (Running& running : cases) start(running);
-  const Case& any = cases.front().planned.item;
-  start_ideal(any);
-  const int64_t steps = any.measure.warmup + any.measure.repeats;
-  // The work before the last step, in cases: what the time left is reckoned from.
-  const double share = static_cast<double>(cases.size()) / static_cast<double>(steps);
-  for (int64_t i = 0; i + 1 < steps; ++i) {
-    const bool is_warmup = i < any.measure.warmup;
-    step(cases, is_warmup ? "warm-up" : fmt::format("repeat {}/{}", i - any.measure.warmup + 1, any.measure.repeats),
-         share * static_cast<double>(i));
+  // Known to all processes alike, whatever becomes of a case on one of them later.
+  const bool is_any_proved =
+      std::ranges::any_of(cases, [](const Running& running) { return running.planned.is_proved(); });
+  if (is_any_proved) {
+    start_all(cases);
+    run_rounds(cases);
   }
-  step_ideal();
   if (ideal_.session) {
     const Outcome outcome = ideal_.session->finish();
     if (!outcome.ranks_ms.empty()) ideal_ms_ = median_ms(outcome.ranks_ms);
@@ -105,34 +103,32 @@ void GroupRunner::run_together(std::vector<Running>& cases, const Ended& ended) 
   }
   for (size_t i = 0; i < cases.size(); ++i) {
     check_not_interrupted();
-    const auto open = static_cast<double>(cases.size() - i);
-    progress_.show("last repeat", open * (1 - 1 / static_cast<double>(steps)));
-    if (cases[i].session) cases[i].session->step();
+    progress_.show("judging", kShareOfRounds * static_cast<double>(cases.size() - i));
     finish(cases[i], ended);
   }
   ideal_ms_.reset();
 }
 
-/// Every case does one forward.
-void GroupRunner::step(std::vector<Running>& cases, const std::string& doing, double share) {
+void GroupRunner::start_all(std::vector<Running>& cases) {
+  measure_core();
+  // The first case that runs looks at the link, too, unless one has before.
+  bool wants_link =
+      !team_.from_leader([&] { return links_gbps_.contains(cases.front().planned.item.transport) ? "" : "link"; })
+           .empty();
   for (Running& running : cases) {
-    check_not_interrupted();
-    if (!running.session) continue;
-    progress_.show(strategy_label(running.planned.item.strategy, running.planned.item.options) + " " + doing, share);
-    running.session->step();
+    running.measures_link = wants_link && running.planned.is_proved() && running.planned.item.cluster.ranks() > 1;
+    if (running.measures_link) wants_link = false;
+    start(running);
   }
-  step_ideal();
+  start_ideal(cases.front().planned.item);
 }
 
-/// All: the leader's step, for which the others wait where no case's deadline counts.
-void GroupRunner::step_ideal() {
-  if (!ideal_.planned.item.measure.ideal) return;
-  team_.together([&] {
-    if (ideal_.session) ideal_.session->step();
-  });
+/// Once a run.
+void GroupRunner::measure_core() {
+  if (team_.leads() && !core_gflops_) core_gflops_ = core_gflops(kCoreSeconds);
 }
 
-CaseSession::Setup GroupRunner::prepare(const PlannedCase& planned) {
+CaseSession::Setup GroupRunner::prepare(const PlannedCase& planned, bool measures_link) {
   const Case& item = planned.item;
   CaseSession::Setup setup;
   setup.world = team_.world();
@@ -147,6 +143,7 @@ CaseSession::Setup GroupRunner::prepare(const PlannedCase& planned) {
   if (save_.inputs && team_.leads()) save_inputs(stem + ".inputs.safetensors", *setup.inputs);
   if (save_.outputs) setup.save_outputs = stem + ".safetensors";
   setup.timeline = save_.timeline;
+  setup.measures_link = measures_link;
   setup.label = strategy_label(item.strategy, item.options) + " " + item.id;
   return setup;
 }
@@ -157,7 +154,7 @@ void GroupRunner::start(Running& running) {
     CaseSession::Setup setup;
     team_.together([&] {
       try {
-        setup = prepare(running.planned);
+        setup = prepare(running.planned, running.measures_link);
       } catch (const std::bad_alloc&) {
         throw Error(ExitCode::unavailable, "not enough memory for inputs and references");
       }
@@ -188,10 +185,18 @@ void GroupRunner::finish(Running& running, const Ended& ended) {
     outcome = running.session->finish();
     running.session.reset();
   }
-  if (ideal_ms_ && outcome.status == Status::passed) {
-    outcome.ideal_ms = *ideal_ms_ / running.planned.item.cluster.ranks();
+  const Case& item = running.planned.item;
+  if (!outcome.ranks_ms.empty()) {
+    outcome.notes = timing_notes(item.measure, slowest_ms(outcome.ranks_ms), clock_ratio_);
   }
-  ended(running.planned.item, outcome);
+  if (outcome.rates.link_gbps) links_gbps_[item.transport] = *outcome.rates.link_gbps;
+  const auto link = links_gbps_.find(item.transport);
+  if (link != links_gbps_.end()) outcome.rates.link_gbps = link->second;
+  outcome.rates.peak_gflops_core = core_gflops_;
+  if (ideal_ms_ && outcome.status == Status::passed) {
+    outcome.ideal_ms = *ideal_ms_ / item.cluster.ranks();
+  }
+  ended(item, outcome);
 }
 
 }  // namespace ringfold

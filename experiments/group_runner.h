@@ -1,12 +1,15 @@
 #pragma once
 
 #include "experiments/case_session.h"
+#include "experiments/machine_rates.h"
 #include "experiments/planned_case.h"
 #include "experiments/problem_data.h"
 #include "experiments/progress.h"
+#include "experiments/repeats.h"
 #include "experiments/team.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,16 +45,26 @@ class GroupRunner {
   /// One case on its way; without a session if it cannot run.
   struct Running {
     PlannedCase planned;
-    std::unique_ptr<CaseSession> session;
+    std::unique_ptr<CaseSession> session{};
+    bool measures_link = false;
+    bool has_failed = false;
   };
 
+  /// Of a case's time, until it is judged; for the time left.
+  static constexpr double kShareOfRounds = 0.9;
+
+  static void check_not_interrupted();
   void run_together(std::vector<Running>& cases, const Ended& ended);
   void plan(const std::vector<Case>& group, std::vector<Running>& cases);
+  void start_all(std::vector<Running>& cases);
   void start(Running& running);
-  CaseSession::Setup prepare(const PlannedCase& planned);
+  void measure_core();
+  CaseSession::Setup prepare(const PlannedCase& planned, bool measures_link);
   void start_ideal(const Case& item);
   void step_ideal();
-  void step(std::vector<Running>& cases, const std::string& doing, double share);
+  void run_rounds(std::vector<Running>& cases);
+  void round(std::vector<Running>& cases, int64_t number, const std::string& doing, double share);
+  bool add_round(const std::vector<Running>& cases, Repeats& repeats);
   void finish(Running& running, const Ended& ended);
 
   Team& team_;
@@ -60,6 +73,9 @@ class GroupRunner {
   ProblemData data_;
   Running ideal_;  ///< the whole problem on one rank, beside the group's cases
   std::optional<double> ideal_ms_;
+  std::optional<double> core_gflops_;
+  std::map<std::string, double> links_gbps_;  ///< by transport
+  double clock_ratio_ = 0;                    ///< of the latest repeats; see machine_rates.h
 };
 
 }  // namespace ringfold

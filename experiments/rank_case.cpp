@@ -1,5 +1,6 @@
 #include "experiments/rank_case.h"
 
+#include "experiments/link_rate.h"
 #include "experiments/output_file.h"
 #include "lib/checksummed_transport.h"
 #include "lib/kernel.h"
@@ -13,6 +14,11 @@
 #include <span>
 
 namespace ringfold {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
 
 struct RankCase::Impl {
   Impl(const PlannedCase& planned, RankContext& rank_context, const InputSource& inputs)
@@ -84,6 +90,18 @@ struct RankCase::Impl {
     rows.out_token_stride = tensor.row_stride;
   }
 
+  /// Begins on all ranks at once, and ends for none before it has ended for all.
+  std::pair<Clock::time_point, Clock::time_point> forward() {
+    recording.reset();
+    context.control.barrier();
+    const Clock::time_point begin = Clock::now();
+    executor.run();
+    const Clock::time_point end = Clock::now();
+    // Those that are done wait here, where the deadline counts for those that are not, and not for their next turn.
+    context.control.barrier();
+    return {begin, end};
+  }
+
   const Block& block(BlockId id) const { return program.blocks[static_cast<size_t>(id)]; }
 
   const Schedule& schedule;
@@ -102,21 +120,14 @@ RankCase::RankCase(const PlannedCase& planned, RankContext& context, const Input
 RankCase::~RankCase() = default;
 
 double RankCase::forward_ms() {
-  using Clock = std::chrono::steady_clock;
-  impl_->recording.reset();
-  impl_->context.control.barrier();
-  const Clock::time_point begin = Clock::now();
-  impl_->executor.run();
-  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-  // Those that are done wait here, where the deadline counts for those that are not, and not for their next turn.
-  impl_->context.control.barrier();
-  return ms;
+  const auto [begin, end] = impl_->forward();
+  return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
 void RankCase::sealed_forward() {
   // Of memory that seals cannot look at, nothing but the numbers is proved.
   impl_->switched.use_second(impl_->sealed.moves(impl_->kernel->device().memory_kind()));
-  forward_ms();
+  impl_->forward();
   impl_->switched.use_second(false);
 }
 
@@ -129,10 +140,19 @@ uint64_t RankCase::output_sum() const {
   return checksum(reinterpret_cast<const std::byte*>(sums.data()), std::ssize(sums) * 8);
 }
 
-void RankCase::forward(ExecutionObserver& observer) {
-  impl_->executor.observe(&observer);
-  forward_ms();
+RankTrace RankCase::traced_forward() {
+  RankTracer tracer(impl_->program);
+  impl_->executor.observe(&tracer);
+  const auto [begin, end] = impl_->forward();
   impl_->executor.observe(nullptr);
+  const auto ns = [](Clock::time_point time) { return time.time_since_epoch() / std::chrono::nanoseconds(1); };
+  tracer.trace.begin_ns = ns(begin);
+  tracer.trace.end_ns = ns(end);
+  return std::move(tracer.trace);
+}
+
+std::optional<double> RankCase::measure_link_gbps() {
+  return ringfold::measure_link_gbps(impl_->context, *impl_->kernel);
 }
 
 int64_t RankCase::sent_bytes() const { return impl_->recording.sent_bytes(); }
@@ -156,7 +176,12 @@ void RankCase::save(OutputFile& file) const {
 }
 
 std::string RankReport::serialize() const {
-  const nlohmann::json head = {{"ms", forwards_ms}, {"sent_bytes", sent_bytes}};
+  nlohmann::json head = {{"ms", forwards_ms}, {"sent_bytes", sent_bytes}};
+  if (breakdown) {
+    const Breakdown& b = *breakdown;
+    head["breakdown"] = {b.compute_ms, b.merge_ms, b.communicate_ms, b.exposed_ms, b.idle_ms, b.total_ms};
+  }
+  if (link_gbps) head["link_gbps"] = *link_gbps;
   const std::vector<std::byte> bytes = figures.serialize();
   return head.dump() + "\n" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
@@ -168,6 +193,11 @@ RankReport RankReport::parse(const std::string& bytes) {
   RankReport report;
   report.forwards_ms = head.at("ms").get<std::vector<double>>();
   report.sent_bytes = head.at("sent_bytes").get<int64_t>();
+  if (head.contains("breakdown")) {
+    const auto b = head["breakdown"].get<std::vector<double>>();
+    report.breakdown = Breakdown{b.at(0), b.at(1), b.at(2), b.at(3), b.at(4), b.at(5)};
+  }
+  if (head.contains("link_gbps")) report.link_gbps = head["link_gbps"].get<double>();
   const std::string rest = bytes.substr(end + 1);
   report.figures = Figures::parse(std::as_bytes(std::span<const char>(rest)));
   return report;

@@ -1,14 +1,15 @@
 #pragma once
 
 #include "experiments/planned_case.h"
+#include "experiments/rank_trace.h"
 #include "lib/compare.h"
-#include "lib/executor.h"
 #include "lib/inputs.h"
 #include "lib/judge.h"
 #include "lib/ranks.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class RankCase {
   void sealed_forward();
   /// A sum of all bits of the rank's O and LSE.
   uint64_t output_sum() const;
-  /// One more forward, seen by the observer.
-  void forward(ExecutionObserver& observer);
+  /// The same, watched: what was done when.
+  RankTrace traced_forward();
+  /// See link_rate.h.
+  std::optional<double> measure_link_gbps();
   /// Bytes sent in the latest forward.
   int64_t sent_bytes() const;
   /// Compares the rows of O and LSE that the rank holds.
@@ -49,6 +52,8 @@ class RankCase {
 struct RankReport {
   std::vector<double> forwards_ms;  ///< [repeat]
   int64_t sent_bytes = 0;
+  std::optional<Breakdown> breakdown;
+  std::optional<double> link_gbps;  ///< measured on the way, by rank 0 alone
   Figures figures;
 
   std::string serialize() const;

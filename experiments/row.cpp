@@ -1,5 +1,7 @@
 #include "experiments/row.h"
 
+#include "experiments/statistics.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -29,10 +31,26 @@ Row figure_json(const Figure& figure) {
   return json;
 }
 
+Row breakdown_json(const std::vector<Breakdown>& ranks) {
+  Row json;
+  for (const Breakdown& rank : ranks) {
+    json["compute_ms"].push_back(number(rank.compute_ms));
+    json["merge_ms"].push_back(number(rank.merge_ms));
+    json["communicate_ms"].push_back(number(rank.communicate_ms));
+    json["exposed_ms"].push_back(number(rank.exposed_ms));
+    json["idle_ms"].push_back(number(rank.idle_ms));
+    json["total_ms"].push_back(number(rank.total_ms));
+  }
+  return json;
+}
+
 Row timing_json(const Outcome& outcome) {
   Row timing;
-  const double median = median_ms(outcome.ranks_ms);
-  timing["median_ms"] = number(median);
+  const double middle_ms = median_ms(outcome.ranks_ms);
+  timing["median_ms"] = number(middle_ms);
+  if (const auto interval = median_interval(slowest_ms(outcome.ranks_ms), 0.95)) {
+    timing["confidence_ms"] = {number(interval->low), number(interval->high)};
+  }
   Row repeats = Row::array();
   for (const std::vector<double>& ranks : outcome.ranks_ms) {
     Row repeat = Row::array();
@@ -43,9 +61,11 @@ Row timing_json(const Outcome& outcome) {
   if (outcome.plan && !outcome.plan->flops.empty()) {
     const std::vector<double>& flops = outcome.plan->flops;
     const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
-    timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (median * 1e9));
+    timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (middle_ms * 1e9));
   }
   if (outcome.ideal_ms) timing["ideal_ms"] = number(*outcome.ideal_ms);
+  if (!outcome.notes.empty()) timing["notes"] = outcome.notes;
+  if (!outcome.breakdown.empty()) timing["breakdown"] = breakdown_json(outcome.breakdown);
   return timing;
 }
 
@@ -71,13 +91,15 @@ Outcome outcome_of(const Error& error) {
   return outcome;
 }
 
-double median_ms(const std::vector<std::vector<double>>& ranks_ms) {
-  RINGFOLD_INVARIANT(!ranks_ms.empty(), "a median of no repeats");
+std::vector<double> slowest_ms(const std::vector<std::vector<double>>& ranks_ms) {
   std::vector<double> slowest;
   for (const std::vector<double>& ranks : ranks_ms) slowest.push_back(*std::max_element(ranks.begin(), ranks.end()));
-  std::sort(slowest.begin(), slowest.end());
-  const size_t middle = slowest.size() / 2;
-  return slowest.size() % 2 == 1 ? slowest[middle] : (slowest[middle - 1] + slowest[middle]) / 2;
+  return slowest;
+}
+
+double median_ms(const std::vector<std::vector<double>>& ranks_ms) {
+  RINGFOLD_INVARIANT(!ranks_ms.empty(), "a median of no repeats");
+  return median(slowest_ms(ranks_ms));
 }
 
 Row options_json(const Case& item) {
@@ -122,6 +144,8 @@ Row make_row(const std::string& name, const Case& item, const Outcome& outcome, 
   }
   if (!outcome.ranks_ms.empty()) row["timing"] = timing_json(outcome);
   row["environment"] = environment;
+  if (outcome.rates.peak_gflops_core) row["environment"]["peak_gflops_core"] = number(*outcome.rates.peak_gflops_core);
+  if (outcome.rates.link_gbps) row["environment"]["link_gbps"] = number(*outcome.rates.link_gbps);
   row["command"] = command;
   return row;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "experiments/case.h"
+#include "experiments/rank_trace.h"
 #include "lib/cost.h"
 #include "lib/error.h"
 
@@ -32,6 +33,12 @@ struct Numerics {
   int64_t rows_checked = 0;  ///< (token, all its query heads)
 };
 
+/// What this machine can do at best, measured in the same run.
+struct MachineRates {
+  std::optional<double> peak_gflops_core;  ///< fp32 fused multiply-adds of one core, two operations each
+  std::optional<double> link_gbps;         ///< of the transport between two ranks, 10^9 bytes a second
+};
+
 /// What became of one case. Absent: not measured.
 struct Outcome {
   Status status = Status::passed;
@@ -42,11 +49,16 @@ struct Outcome {
   std::optional<Numerics> numerics;
   std::vector<std::vector<double>> ranks_ms;  ///< [repeat][rank]
   std::optional<double> ideal_ms;             ///< one rank's time for the whole problem / ranks
+  std::vector<Breakdown> breakdown;           ///< per rank, of one forward after the repeats
+  std::vector<std::string> notes;             ///< what is odd about the repeats, with advice
+  MachineRates rates;
 };
 
 /// A failure as an outcome: unavailable is skipped, refuted is refuted, everything else failed.
 Outcome outcome_of(const Error& error);
 
+/// Each repeat's slowest rank.
+std::vector<double> slowest_ms(const std::vector<std::vector<double>>& ranks_ms);
 /// Median over repeats of the slowest rank. Requires a repeat.
 double median_ms(const std::vector<std::vector<double>>& ranks_ms);
 

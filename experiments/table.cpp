@@ -1,6 +1,8 @@
 #include "experiments/table.h"
 
+#include "experiments/bars.h"
 #include "experiments/grid.h"
+#include "experiments/row_numbers.h"
 #include "experiments/text.h"
 #include "experiments/variation.h"
 
@@ -14,11 +16,6 @@ namespace {
 
 constexpr int64_t kAnyWidth = 100;
 
-double number_of(const Row& json) {
-  if (json.is_number()) return json.get<double>();
-  return json == "inf" ? INFINITY : json == "-inf" ? -INFINITY : NAN;
-}
-
 int64_t largest(const Row& list) {
   int64_t most = 0;
   for (const Row& value : list) most = std::max(most, value.get<int64_t>());
@@ -26,12 +23,6 @@ int64_t largest(const Row& list) {
 }
 
 std::string status_of(const Row& row) { return row["status"].get<std::string>(); }
-
-std::string problem_of(const Row& row) {
-  Row problem = row["case"];
-  problem.erase("strategies");
-  return problem.dump();
-}
 
 /// Rows with the shortest median among those of their problem that passed, where there are several.
 std::vector<bool> best_rows(const std::vector<Row>& rows) {
@@ -42,16 +33,13 @@ std::vector<bool> best_rows(const std::vector<Row>& rows) {
   std::vector<bool> best(rows.size(), false);
   for (const auto& [problem, candidates] : by_problem) {
     if (candidates.size() < 2) continue;
-    const auto median = [&](size_t i) { return number_of(rows[i]["timing"]["median_ms"]); };
     best[*std::min_element(candidates.begin(), candidates.end(),
-                           [&](size_t a, size_t b) { return median(a) < median(b); })] = true;
+                           [&](size_t a, size_t b) { return median_of(rows[a]) < median_of(rows[b]); })] = true;
   }
   return best;
 }
 
-std::string median_text(const Row& row) {
-  return row.contains("timing") ? number_text(number_of(row["timing"]["median_ms"])) : "";
-}
+std::string median_text(const Row& row) { return row.contains("timing") ? number_text(median_of(row)) : ""; }
 
 /// (slowest - fastest repeat) / median, of each repeat's slowest rank.
 std::string spread_text(const Row& row) {
@@ -63,7 +51,7 @@ std::string spread_text(const Row& row) {
     repeats.push_back(slowest);
   }
   const auto [low, high] = std::minmax_element(repeats.begin(), repeats.end());
-  return fmt::format("{:.0f}%", 100 * (*high - *low) / number_of(row["timing"]["median_ms"]));
+  return fmt::format("{:.0f}%", 100 * (*high - *low) / median_of(row));
 }
 
 std::string tflops_text(const Row& row) {
@@ -134,6 +122,7 @@ std::vector<Column> columns_of(const std::vector<Row>& rows, const std::vector<b
   };
   add("status", true, 18, status_of);
   add("median ms", false, 19, median_text);
+  add("interval", false, 16, interval_text);
   add("spread", false, 8, spread_text);
   add("of ideal", false, 14, ideal_text);
   add("TFLOP/s", false, 15, tflops_text);
@@ -145,23 +134,48 @@ std::vector<Column> columns_of(const std::vector<Row>& rows, const std::vector<b
   return columns;
 }
 
-/// Why rows did not pass, each reason once.
-std::string reasons_text(const std::vector<Row>& rows, int64_t width) {
-  std::map<std::string, std::vector<std::string>> labels;
-  std::vector<std::string> order;
-  for (const Row& row : rows) {
-    if (status_of(row) == "passed") continue;
-    const std::string reason = status_of(row) + ": " + row["reason"].get<std::string>();
-    if (labels.count(reason) == 0) order.push_back(reason);
+/// Texts in the order of rows, each once, with the strategies that it is about.
+class Remarks {
+ public:
+  void add(const std::string& text, const Row& row) {
+    if (!labels_.contains(text)) order_.push_back(text);
     const std::string label = strategy_label(row);
-    std::vector<std::string>& names = labels[reason];
+    std::vector<std::string>& names = labels_[text];
     if (std::find(names.begin(), names.end(), label) == names.end()) names.push_back(label);
   }
-  std::string text;
-  for (const std::string& reason : order) {
-    text += wrapped(joined(labels[reason], ", ") + " " + reason, width, 4) + "\n";
+
+  std::string text(std::string_view between, int64_t width) const {
+    std::string all;
+    for (const std::string& text : order_) {
+      all += wrapped(joined(labels_.at(text), ", ") + std::string(between) + text, width, 4) + "\n";
+    }
+    return all;
   }
-  return text;
+
+ private:
+  std::map<std::string, std::vector<std::string>> labels_;
+  std::vector<std::string> order_;
+};
+
+/// Without what stands in brackets: figures, which differ from row to row.
+std::string without_figures(std::string note) {
+  const size_t begin = note.find(" (");
+  const size_t end = note.find(')', begin);
+  if (begin != std::string::npos && end != std::string::npos) note.erase(begin, end + 1 - begin);
+  return note;
+}
+
+/// What is odd about timings, and why rows did not pass.
+std::string remarks_text(const std::vector<Row>& rows, int64_t width) {
+  Remarks notes;
+  Remarks reasons;
+  for (const Row& row : rows) {
+    if (row.contains("timing") && row["timing"].contains("notes")) {
+      for (const Row& note : row["timing"]["notes"]) notes.add(without_figures(note.get<std::string>()), row);
+    }
+    if (status_of(row) != "passed") reasons.add(status_of(row) + ": " + row["reason"].get<std::string>(), row);
+  }
+  return notes.text(": ", width) + reasons.text(" ", width);
 }
 
 std::string summary_text(const std::vector<Row>& rows) {
@@ -189,7 +203,7 @@ std::string results_table(const std::vector<Row>& rows, const TableStyle& style)
   const int64_t width = style.columns > 0 ? style.columns : kAnyWidth;
   const std::string title = rows.front()["name"].get<std::string>() + ": " + common_text(rows);
   return wrapped(title, width, 2) + "\n\n" + grid_text(columns_of(rows, best), styles, style.columns) + "\n" +
-         reasons_text(rows, width) + summary_text(rows);
+         (style.columns > 0 ? bars_text(rows, best, style) : "") + remarks_text(rows, width) + summary_text(rows);
 }
 
 }  // namespace ringfold

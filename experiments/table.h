@@ -10,11 +10,13 @@ namespace ringfold {
 
 struct TableStyle {
   bool colours = false;
-  int64_t columns = 0;  ///< lines should fit into so many, less important columns go first; 0: any width
+  int64_t columns = 0;      ///< of the terminal: lines should fit, less important columns go first; 0: none, any width
+  bool is_unicode = false;  ///< bars may be drawn with more than ASCII
 };
 
 /// The table of a run: one line a row, problems together, the fastest passed strategy of each problem with a star;
-/// under it why rows were skipped, refuted or failed, and how many there are of each.
+/// under it what is odd about their repeats, why rows were skipped, refuted or failed, and how many there are of each;
+/// on a terminal, bars.
 std::string results_table(const std::vector<Row>& rows, const TableStyle& style);
 
 /// "all_gather layout=zigzag": a strategy and those of its options that are not the defaults.

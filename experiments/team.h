@@ -38,6 +38,9 @@ class Team {
   void give_up(const Error& error);
   /// All: does its part of the work.
   void together(const std::function<void()>& work);
+  /// All: what the leader makes of everybody's texts, in rank order.
+  std::string decide(const std::string& mine,
+                     const std::function<std::string(const std::vector<std::string>&)>& on_leader);
   /// All: the leader's answer.
   std::string from_leader(const std::function<std::string()>& answer);
   /// All: the first text that is not empty, with its rank's name unless that is the leader.
@@ -49,7 +52,6 @@ class Team {
 
  private:
   using Texts = std::vector<std::string>;
-  std::string decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader);
   size_t rank() const { return static_cast<size_t>(world_->rank()); }
   std::string name_of(size_t rank) const { return world_->name_of(static_cast<int>(rank)); }
 

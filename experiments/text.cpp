@@ -97,6 +97,16 @@ int terminal_columns(int fd) {
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+bool speaks_unicode() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {  // the first that is set counts
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view locale = value;
+    return locale.ends_with("UTF-8") || locale.ends_with("utf8") || locale.ends_with("UTF8");
+  }
+  return false;
+}
+
 std::string wrapped(std::string_view text, int64_t columns, int64_t indent) {
   std::string lines;
   int64_t room = columns;

@@ -31,6 +31,9 @@ Style style_of(int fd);
 /// Columns of the terminal that `fd` is; 0 if it is none.
 int terminal_columns(int fd);
 
+/// Whether the user's locale has more characters than ASCII's, as UTF-8.
+bool speaks_unicode();
+
 /// Breaks text into lines of at most `columns`, at spaces where there are any; later lines begin with `indent` spaces.
 std::string wrapped(std::string_view text, int64_t columns, int64_t indent);
 

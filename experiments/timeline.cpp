@@ -3,50 +3,43 @@
 #include "experiments/descriptor.h"
 #include "experiments/row.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
+#include <map>
+#include <tuple>
+#include <unistd.h>
 
 namespace ringfold {
+namespace {
 
-/// One rank's events, without a lock while it works.
-class RankTimeline final : public ExecutionObserver {
- public:
-  RankTimeline(Timeline& timeline, std::string label, const Program& program, int rank)
-      : timeline_(timeline), label_(std::move(label)), program_(program), rank_(rank) {
-    events_.reserve(program.operations.size());
-  }
-  RankTimeline(const RankTimeline&) = delete;
-  RankTimeline& operator=(const RankTimeline&) = delete;
-  ~RankTimeline() override {
-    const std::lock_guard<std::mutex> lock(timeline_.mutex_);
-    for (Timeline::Event& event : events_) timeline_.events_.push_back(std::move(event));
-  }
+std::string quoted(const std::string& text) { return Row(text).dump(-1, ' ', false, Row::error_handler_t::replace); }
 
-  void begin(int operation) override {
-    const std::string name(name_of(program_.operations[static_cast<size_t>(operation)]));
-    const auto now = Timeline::Clock::now();
-    events_.push_back({label_, name, rank_, operation, now, now, now});
-  }
-  void start(int) override { events_.back().start = Timeline::Clock::now(); }
-  void end(int) override { events_.back().end = Timeline::Clock::now(); }
-
- private:
-  Timeline& timeline_;
-  std::string label_;
-  const Program& program_;
-  int rank_;
-  std::vector<Timeline::Event> events_;
-};
-
-std::unique_ptr<ExecutionObserver> Timeline::observe(const std::string& label, const Program& program, int rank) {
-  return std::make_unique<RankTimeline>(*this, label, program, rank);
+const Exchange* exchange_of(const Program& program, size_t operation) {
+  return std::get_if<Exchange>(&program.operations[operation]);
 }
+
+int64_t sent_bytes(const Schedule& schedule, const Program& program, const Exchange& exchange) {
+  int64_t bytes = 0;
+  for (const Send& send : exchange.sends) {
+    const Block& block = program.blocks[static_cast<size_t>(send.view.block)];
+    bytes += bytes_of(block, send.view.tokens.size(), send.view.heads.size(), schedule.problem.heads.dim);
+  }
+  return bytes;
+}
+
+/// In rank 0's time.
+int64_t shifted(const Timeline::CaseTrace& trace, int rank, int64_t ns) {
+  return trace.clocks.empty() ? ns : ns + trace.clocks[static_cast<size_t>(rank)].offset_ns;
+}
+
+int tid_of(int rank, bool is_exchange) { return 2 * rank + (is_exchange ? 1 : 0); }
+
+}  // namespace
 
 Timeline::Timeline(const std::string& path) : path_(path) {
   if (path.empty()) return;
@@ -57,64 +50,133 @@ Timeline::Timeline(const std::string& path) : path_(path) {
 }
 
 Timeline::~Timeline() {
+  end();
   if (is_new_) ::unlink(path_.c_str());
 }
 
-std::string Timeline::take() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Row taken = Row::array();
-  for (const Event& event : events_) {
-    const auto ns = [&](Clock::time_point time) {
-      return (time - events_.front().begin) / std::chrono::nanoseconds(1);
-    };
-    taken.push_back(
-        {event.label, event.name, event.rank, event.operation, ns(event.begin), ns(event.start), ns(event.end)});
-  }
-  events_.clear();
-  return taken.dump();
+void Timeline::open() {
+  if (path_.empty() || file_ != nullptr || error_ != 0) return;
+  file_ = std::fopen(path_.c_str(), "we");
+  if (file_ == nullptr) error_ = errno;
+  is_new_ = false;
+  put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
 }
 
-void Timeline::add(const std::string& taken) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const Row& event : Row::parse(taken)) {
-    const auto same = std::ranges::find(events_, event[0].get<std::string>(), &Event::label);
-    const Clock::time_point first = same == events_.end() ? Clock::now() : same->begin;
-    const auto at = [&](size_t i) { return first + std::chrono::nanoseconds(event[i].get<int64_t>()); };
-    events_.push_back({event[0], event[1], event[2], event[3], at(4), at(5), at(6)});
+void Timeline::put(const std::string& text) {
+  if (file_ == nullptr || error_ != 0) return;
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size()) error_ = errno;
+}
+
+void Timeline::put_event(const std::string& event) { put((events_++ == 0 ? "\n{" : ",\n{") + event + "}"); }
+
+std::string Timeline::us(const CaseTrace& trace, int rank, int64_t ns) const {
+  return fmt::format("{:.3f}", 1e-3 * static_cast<double>(shifted(trace, rank, ns) - origin_ns_));
+}
+
+void Timeline::add(const CaseTrace& trace) {
+  if (path_.empty()) return;
+  open();
+  if (cases_ == 0) {
+    origin_ns_ = INT64_MAX;
+    for (int rank = 0; rank < static_cast<int>(trace.ranks.size()); ++rank) {
+      origin_ns_ = std::min(origin_ns_, shifted(trace, rank, trace.ranks[static_cast<size_t>(rank)].begin_ns));
+    }
   }
+  const int64_t pid = cases_++;
+  put_tracks(trace, pid);
+  for (int rank = 0; rank < static_cast<int>(trace.ranks.size()); ++rank) put_rank(trace, pid, rank);
+  put_arrows(trace, pid);
+  note_clocks(trace);
+}
+
+void Timeline::put_tracks(const CaseTrace& trace, int64_t pid) {
+  put_event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"args":{{"name":{},"id":{}}})", pid,
+                        quoted(trace.label), quoted(trace.id)));
+  for (int rank = 0; rank < static_cast<int>(trace.ranks.size()); ++rank) {
+    for (const bool is_exchange : {false, true}) {
+      put_event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"rank {} {}"}})", pid,
+                            tid_of(rank, is_exchange), rank, is_exchange ? "exchange" : "compute"));
+    }
+  }
+}
+
+void Timeline::put_rank(const CaseTrace& trace, int64_t pid, int rank) {
+  const Program& program = trace.schedule->ranks[static_cast<size_t>(rank)];
+  const RankTrace& mine = trace.ranks[static_cast<size_t>(rank)];
+  for (size_t i = 0; i < mine.operations.size(); ++i) {
+    const OperationSpan& span = mine.operations[i];
+    const Exchange* exchange = exchange_of(program, i);
+    if (exchange != nullptr && !mine.is_complete) continue;
+    const auto put_span = [&](std::string_view name, int64_t begin_ns, int64_t end_ns, const std::string& more) {
+      put_event(
+          fmt::format(R"("ph":"X","name":"{}","pid":{},"tid":{},"ts":{},"dur":{:.3f},"args":{{"operation":{}{}}})",
+                      name, pid, tid_of(rank, exchange != nullptr), us(trace, rank, begin_ns),
+                      1e-3 * static_cast<double>(end_ns - begin_ns), i, more));
+    };
+    if (span.start_ns > span.begin_ns) put_span("wait", span.begin_ns, span.start_ns, "");
+    const std::string bytes =
+        exchange == nullptr ? "" : fmt::format(R"(,"bytes":{})", sent_bytes(*trace.schedule, program, *exchange));
+    put_span(name_of(program.operations[i]), span.start_ns, span.end_ns, bytes);
+  }
+}
+
+/// From the begin of the exchange that sends to the end of that which receives. Viewers look for the slice around an
+/// arrow's end, so that lies a nanosecond inside.
+void Timeline::put_arrows(const CaseTrace& trace, int64_t pid) {
+  std::map<std::tuple<int, int, uint64_t>, size_t> receives;  // (sender, receiver, tag) -> operation
+  const auto& ranks = trace.schedule->ranks;
+  const auto each_exchange = [&](auto&& visit) {
+    for (size_t rank = 0; rank < ranks.size(); ++rank) {
+      for (size_t i = 0; i < ranks[rank].operations.size() && trace.ranks[rank].is_complete; ++i) {
+        if (const Exchange* exchange = exchange_of(ranks[rank], i)) visit(static_cast<int>(rank), i, *exchange);
+      }
+    }
+  };
+  each_exchange([&](int rank, size_t i, const Exchange& exchange) {
+    for (const Receive& receive : exchange.receives) receives[{receive.peer, rank, receive.tag}] = i;
+  });
+  each_exchange([&](int rank, size_t i, const Exchange& exchange) {
+    for (const Send& send : exchange.sends) {
+      const auto found = receives.find({rank, send.peer, send.tag});
+      if (found == receives.end()) continue;
+      const OperationSpan& from = trace.ranks[static_cast<size_t>(rank)].operations[i];
+      const OperationSpan& to = trace.ranks[static_cast<size_t>(send.peer)].operations[found->second];
+      const int64_t id = arrows_++;
+      const auto put_end = [&](const char* phase, int at, int64_t ns) {
+        put_event(fmt::format(R"("ph":{},"cat":"message","name":"message","id":{},"pid":{},"tid":{},"ts":{})", phase,
+                              id, pid, tid_of(at, true), us(trace, at, ns)));
+      };
+      put_end(R"("s")", rank, from.start_ns);
+      put_end(R"("f","bp":"e")", send.peer, std::max(to.start_ns, to.end_ns - 1));
+    }
+  });
+}
+
+void Timeline::note_clocks(const CaseTrace& trace) {
+  Row offsets = Row::array();
+  Row uncertainties = Row::array();
+  for (size_t rank = 0; rank < trace.ranks.size(); ++rank) {
+    const ClockOffset clock = trace.clocks.empty() ? ClockOffset{} : trace.clocks[rank];
+    offsets.push_back(1e-3 * static_cast<double>(clock.offset_ns));
+    uncertainties.push_back(1e-3 * static_cast<double>(clock.uncertainty_ns));
+  }
+  const Row noted = {{"id", trace.id}, {"offset_us", offsets}, {"uncertainty_us", uncertainties}};
+  clocks_ += (clocks_.empty() ? "\n" : ",\n") + noted.dump();
+}
+
+void Timeline::end() {
+  if (file_ == nullptr) return;
+  put("\n],\"otherData\":{\"clock\":\"steady clock of rank 0; its time = a rank's own + offset_us, give or take "
+      "uncertainty_us\",\"clock_offsets\":[" +
+      clocks_ + "\n]}}\n");
+  if (std::fclose(file_) != 0 && error_ == 0) error_ = errno;
+  file_ = nullptr;
 }
 
 void Timeline::write() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Clock::time_point origin = Clock::time_point::max();
-  for (const Event& event : events_) origin = std::min(origin, event.begin);
-  std::vector<std::string> labels;
-  Row events = Row::array();
-  const auto add = [&](const std::string& name, const Event& event, Clock::time_point begin, Clock::time_point end) {
-    const auto process = std::find(labels.begin(), labels.end(), event.label) - labels.begin();
-    const auto us = [](Clock::duration span) { return std::chrono::duration<double, std::micro>(span).count(); };
-    events.push_back({{"ph", "X"},
-                      {"name", name},
-                      {"pid", process},
-                      {"tid", event.rank},
-                      {"ts", us(begin - origin)},
-                      {"dur", us(end - begin)},
-                      {"args", {{"operation", event.operation}}}});
-  };
-  for (const Event& event : events_) {
-    if (std::find(labels.begin(), labels.end(), event.label) == labels.end()) {
-      events.push_back(
-          {{"ph", "M"}, {"name", "process_name"}, {"pid", labels.size()}, {"args", {{"name", event.label}}}});
-      labels.push_back(event.label);
-    }
-    if (event.start > event.begin) add("wait", event, event.begin, event.start);
-    add(event.name, event, event.start, event.end);
-  }
-  std::ofstream out(path_);
-  out << Row{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump() << '\n';
-  out.flush();
-  RINGFOLD_CHECK(out.good(), ExitCode::internal, "cannot write {}: {}", path_, std::strerror(errno));
-  is_new_ = false;
+  open();
+  end();
+  RINGFOLD_CHECK(error_ == 0, ExitCode::internal, "cannot write {}: {}", path_, std::strerror(error_));
 }
 
 }  // namespace ringfold

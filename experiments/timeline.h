@@ -1,55 +1,63 @@
 #pragma once
 
-#include "lib/executor.h"
+#include "experiments/clock_offsets.h"
+#include "experiments/rank_trace.h"
 #include "lib/schedule.h"
 
-#include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ringfold {
 
-/// What the ranks of several cases do when, for chrome://tracing or ui.perfetto.dev: a process a case, a thread a rank.
+/// What the ranks of several cases do when, as Chrome's trace format for ui.perfetto.dev or chrome://tracing: a process
+/// a case, two tracks a rank (tid 2 rank for what it computes, 2 rank + 1 for its exchanges), an arrow a message.
+/// Written while the run goes on; nothing of a case is kept.
 class Timeline {
  public:
-  /// `path`: empty for a process that sends its events to another. Throws Error(internal) if the file cannot be
+  struct CaseTrace {
+    std::string id;
+    std::string label;
+    const Schedule* schedule = nullptr;
+    std::vector<RankTrace> ranks;
+    std::vector<ClockOffset> clocks;  ///< a rank; empty: all ranks have the same clock
+  };
+
+  /// `path`: empty for a process that only takes part in measuring. Throws Error(internal) if the file cannot be
   /// written: now, and not when all has been measured.
   explicit Timeline(const std::string& path);
-  /// Leaves no empty file where there was none.
+  /// Ends the file as it is. Leaves no empty one where there was none.
   ~Timeline();
   Timeline(const Timeline&) = delete;
   Timeline& operator=(const Timeline&) = delete;
 
-  /// An observer of one rank's forward; its events are added when it is destroyed. Threads may call it at once.
-  std::unique_ptr<ExecutionObserver> observe(const std::string& label, const Program& program, int rank);
-  /// Takes the events collected so far, for another process to add.
-  std::string take();
-  /// Clocks of other hosts stand elsewhere: a rank's first event is laid on the first of this process.
-  void add(const std::string& taken);
-  /// In place of what the file held. Throws Error(internal) naming the file.
+  /// The first one replaces what the file held. A disk that is full costs no results: write() tells of it.
+  void add(const CaseTrace& trace);
+  /// Ends the file. Throws Error(internal) naming it if anything could not be written.
   void write();
 
  private:
-  friend class RankTimeline;
-  using Clock = std::chrono::steady_clock;
-
-  struct Event {
-    std::string label;
-    std::string name;
-    int rank = 0;
-    int operation = 0;
-    Clock::time_point begin;  ///< its turn came
-    Clock::time_point start;  ///< what it waited for was there
-    Clock::time_point end;
-  };
+  void open();
+  void put(const std::string& text);
+  void put_event(const std::string& event);
+  void put_tracks(const CaseTrace& trace, int64_t pid);
+  void put_rank(const CaseTrace& trace, int64_t pid, int rank);
+  void put_arrows(const CaseTrace& trace, int64_t pid);
+  void note_clocks(const CaseTrace& trace);
+  void end();
+  std::string us(const CaseTrace& trace, int rank, int64_t ns) const;
 
   std::string path_;
   bool is_new_ = false;  ///< made here, and nothing written yet
-  std::mutex mutex_;
-  std::vector<Event> events_;
+  std::FILE* file_ = nullptr;
+  int error_ = 0;  ///< errno of the first failure
+  int64_t cases_ = 0;
+  int64_t events_ = 0;
+  int64_t arrows_ = 0;
+  int64_t origin_ns_ = 0;
+  std::string clocks_;  ///< of the cases so far, for the end of the file
 };
 
 }  // namespace ringfold

@@ -1,10 +1,10 @@
 // Attention on one core against the core's own fp32 peak, measured around each repetition: flops are 4 x dim x visible
 // pairs, as everywhere; exponentials are not counted.
 // Arguments: [tokens] [rounds] [word...]: rows that hold all the words (cpu_fast, bf16, causal, dim=128, group=4).
+#include "kernels/fma_peak.h"
 #include "lib/dtype.h"
 #include "lib/error.h"
 #include "lib/kernel.h"
-#include "tests/bench/fma_peak.h"
 
 #include <algorithm>
 #include <cmath>
@@ -64,13 +64,13 @@ void measure(const KernelInfo& info, const Shape& shape, int rounds) {
   const double flops = 4.0 * static_cast<double>(shape.dim * shape.group * visible_pairs(task.mask, tokens, tokens));
 
   std::vector<double> rates, shares;
-  double before = bench::fma_peak(0.01);
+  double before = fma_peak(0.01);
   for (int round = -1; round < rounds; ++round) {
-    const double begin = bench::thread_seconds();
+    const double begin = thread_seconds();
     kernel->attend(*queue, task);
     queue->synchronize();
-    const double rate = flops / (bench::thread_seconds() - begin);
-    const double after = bench::fma_peak(0.01);
+    const double rate = flops / (thread_seconds() - begin);
+    const double after = fma_peak(0.01);
     if (round >= 0) {
       rates.push_back(rate);
       shares.push_back(rate / (0.5 * (before + after)));
@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: bench_kernels [tokens] [rounds] [word...]\n", stderr);
     return 2;
   }
-  fmt::print("{}; this run {:.1f} GFLOP/s a core\n", bench::describe_core(), 1e-9 * bench::fma_peak(0.2));
+  fmt::print("{}; this run {:.1f} GFLOP/s a core\n", describe_core(), 1e-9 * fma_peak(0.2));
   for (const KernelInfo& info : kernel_table()) {
     fmt::print("{}: {}\n", info.id, info.unavailable().value_or(info.describe()));
   }

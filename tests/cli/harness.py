@@ -63,6 +63,16 @@ class ProgramTest(unittest.TestCase):
         self.assertTrue(text == '' or text.endswith('\n'), 'the last line is torn')
         return [json.loads(line) for line in text.splitlines()]
 
+    def assert_trace_agrees(self, rows, trace):
+        """A row and its trace tell the same of the same forward, to within 1 %."""
+        of_trace = breakdown_of_trace(trace)
+        self.assertEqual(set(of_trace), {row['id'] for row in rows})
+        for row in rows:
+            breakdown = row['timing']['breakdown']
+            for name, values in of_trace[row['id']].items():
+                for mine, theirs in zip(breakdown[name], values, strict=True):
+                    self.assertAlmostEqual(mine, theirs, delta=0.01 * theirs + 1e-4, msg=f'{row["strategy"]} {name}')
+
     def tensors(self, path):
         """name -> (dtype, shape, bytes) of a safetensors file."""
         data = (self.folder / path).read_bytes()
@@ -71,6 +81,37 @@ class ProgramTest(unittest.TestCase):
         body = data[8 + size:]
         return {name: (entry['dtype'], entry['shape'], body[slice(*entry['data_offsets'])])
                 for name, entry in header.items() if name != '__metadata__'}
+
+
+def breakdown_of_trace(trace):
+    """case id -> what timing.breakdown says, from the events of a timeline alone: {figure: [rank]}."""
+    ids = {event['pid']: event['args']['id'] for event in trace['traceEvents']
+           if event['ph'] == 'M' and event['name'] == 'process_name'}
+    spans = {}  # (pid, rank) -> kind -> [(begin, end)], in ms
+    for event in trace['traceEvents']:
+        if event['ph'] == 'X' and event['name'] != 'wait':
+            rank, is_exchange = divmod(event['tid'], 2)
+            kind = 'exchange' if is_exchange else 'merge' if event['name'] == 'merge' else 'compute'
+            span = (event['ts'] / 1e3, (event['ts'] + event['dur']) / 1e3)
+            spans.setdefault((event['pid'], rank), {}).setdefault(kind, []).append(span)
+
+    def length(intervals):
+        return sum(end - begin for begin, end in intervals)
+
+    out = {}
+    for pid, case in ids.items():
+        figures = {name: [] for name in ('compute_ms', 'merge_ms', 'communicate_ms', 'exposed_ms')}
+        for rank in range(1 + max(rank for other, rank in spans if other == pid)):
+            mine = spans[pid, rank]
+            busy = mine.get('compute', []) + mine.get('merge', [])
+            exchanges = mine.get('exchange', [])
+            hidden = sum(max(0, min(a[1], b[1]) - max(a[0], b[0])) for a in exchanges for b in busy)
+            figures['compute_ms'].append(length(mine.get('compute', [])))
+            figures['merge_ms'].append(length(mine.get('merge', [])))
+            figures['communicate_ms'].append(length(exchanges))
+            figures['exposed_ms'].append(length(exchanges) - hidden)
+        out[case] = figures
+    return out
 
 
 def floats(data):

@@ -73,10 +73,13 @@ class Outputs(ProgramTest):
 
     def test_timeline(self):
         self.ringfold('run', 'small.yaml', '--out', 'out', '--timeline', 'timeline.json')
-        events = json.loads((self.folder / 'timeline.json').read_text())['traceEvents']
-        self.assertEqual(sum(event['ph'] == 'M' for event in events), 3)
+        trace = json.loads((self.folder / 'timeline.json').read_text())
+        events = trace['traceEvents']
+        self.assertEqual(sum(event['ph'] == 'M' for event in events), 3 * (1 + 3 * 2))
         done = [event for event in events if event['ph'] == 'X']
-        self.assertEqual({(event['pid'], event['tid']) for event in done}, {(p, r) for p in range(3) for r in range(3)})
+        self.assertEqual({(event['pid'], event['tid']) for event in done}, {(p, t) for p in range(3) for t in range(6)})
+        self.assertEqual([clocks['uncertainty_us'] for clocks in trace['otherData']['clock_offsets']], [[0] * 3] * 3)
+        self.assert_trace_agrees(self.rows('out'), trace)
         self.assertEqual({'attend', 'exchange', 'finish'} - {event['name'] for event in done}, set())
         self.assertTrue(all(event['ts'] >= 0 and event['dur'] >= 0 for event in done))
 

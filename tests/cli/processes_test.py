@@ -81,7 +81,7 @@ class Processes(ProgramTest):
         self.ringfold('run', 'ugly.yaml', '--save-outputs', '--out', 'threads')
         done = self.launch(4, 'run', 'ugly.yaml', '--save-outputs', '--out', 'processes')
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout.count('naive_ring'), 16)
+        self.assertEqual(len(re.findall('(?m)^.*naive_ring +passed', done.stdout)), 16)
         self.assertNotIn('\x1b', done.stdout)
 
         def outputs(out):
@@ -102,8 +102,24 @@ class Processes(ProgramTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             row = self.rows(f'out{ranks}')[0]
             self.assertEqual([len(times) for times in row['timing']['ranks_ms']], [ranks] * 3)
-            tracks = set(re.findall(r'"tid":(\d+)', (self.folder / 'timeline.json').read_text()))
-            self.assertEqual(len(tracks), ranks)
+            trace = json.loads((self.folder / 'timeline.json').read_text())
+            self.assertEqual({event['tid'] for event in trace['traceEvents'] if 'tid' in event}, set(range(2 * ranks)))
+            self.assert_trace_agrees(self.rows(f'out{ranks}'), trace)
+            for clocks in trace['otherData']['clock_offsets']:
+                # One machine: the ranks' clocks are one clock.
+                for offset, uncertainty in zip(clocks['offset_us'], clocks['uncertainty_us'], strict=True):
+                    self.assertLessEqual(abs(offset), uncertainty)
+                self.assertTrue(all(value > 0 for value in clocks['uncertainty_us'][1:]))
+
+    def test_repeats_are_decided_once_for_all(self):
+        self.write('long.yaml', LONG.replace('RANKS', '3'))
+        done = self.launch(3, 'run', 'long.yaml', 'strategies=[naive_ring, all_gather]', 'inputs.seed=1',
+                           '--out', 'out', 'measure.min_seconds=0.3', 'measure.repeats=2')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        slowest = [[max(ranks) for ranks in row['timing']['ranks_ms']] for row in self.rows('out')]
+        self.assertEqual(len(slowest[0]), len(slowest[1]))
+        self.assertGreaterEqual(min(map(sum, slowest)), 300)
+        self.assertLess(min(sum(times[:-1]) for times in slowest), 300)
 
     def test_wrong_world(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
@@ -168,7 +184,7 @@ class Processes(ProgramTest):
         self.lose(2, 1, 'warm-up:2', 'SIGSEGV', 7)
         self.lose(4, 1, 'attend:15', 'exit', 7)
         self.lose(8, 5, 'transfer:50', 'SIGKILL', 7)
-        self.lose(4, 0, 'transfer:20', 'SIGKILL', 7)
+        self.lose(4, 0, 'transfer:30', 'SIGKILL', 7)
 
     def test_stopped(self):
         self.lose(4, 3, 'transfer:20', 'SIGSTOP', 6)

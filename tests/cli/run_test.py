@@ -41,11 +41,21 @@ class Rows(ProgramTest):
                 self.assertGreater(figure['bound'], 0)
             self.assertEqual(row['numerics']['rows_checked'], 38)
             timing = row['timing']
-            self.assertEqual(list(timing), ['median_ms', 'ranks_ms', 'tflops_per_rank'])
+            self.assertEqual([name for name in timing if name != 'notes'],
+                             ['median_ms', 'ranks_ms', 'tflops_per_rank', 'breakdown'])
             self.assertEqual([len(repeat) for repeat in timing['ranks_ms']], [3, 3])
             slowest = [max(repeat) for repeat in timing['ranks_ms']]
             self.assertAlmostEqual(timing['median_ms'], sum(slowest) / 2)
             self.assertAlmostEqual(timing['tflops_per_rank'] * 1e9 * timing['median_ms'], sum(plan['flops']) / 3, 3)
+            breakdown = timing['breakdown']
+            self.assertEqual(list(breakdown), ['compute_ms', 'merge_ms', 'communicate_ms', 'exposed_ms', 'idle_ms',
+                                               'total_ms'])
+            for compute, merge, communicate, exposed, idle, total in zip(*breakdown.values(), strict=True):
+                self.assertAlmostEqual(compute + merge + exposed + idle, total, 9)
+                self.assertLessEqual(exposed, communicate)
+                self.assertGreater(min(compute, communicate, idle), 0)
+            self.assertGreater(row['environment']['peak_gflops_core'], 0)
+            self.assertGreater(row['environment']['link_gbps'], 0)
         self.assertEqual(rows[2]['options'], {'layout': 'zigzag'})
 
     def test_ideal_is_measured_on_request(self):
@@ -60,7 +70,25 @@ class Rows(ProgramTest):
         self.assertNotIn('very-secret', (self.folder / 'out/results.jsonl').read_text())
         for row in self.rows('out'):
             self.assertLessEqual(set(row['environment']), {'ringfold', 'revision', 'compiler', 'os', 'cpu', 'cores',
-                                                           'memory_bytes', 'kernel', 'transport'})
+                                                           'memory_bytes', 'kernel', 'transport',
+                                                           'peak_gflops_core', 'link_gbps'})
+
+    def test_repeats_go_on_for_as_long_as_asked(self):
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', 'measure.min_seconds=0.05', '--out', 'long')
+        slowest = [[max(ranks) for ranks in row['timing']['ranks_ms']] for row in self.rows('long')]
+        self.assertEqual({len(times) for times in slowest}, {len(slowest[0])})
+        self.assertGreaterEqual(min(map(sum, slowest)), 50)
+        self.assertLess(min(sum(times[:-1]) for times in slowest), 50)
+        self.ringfold('run', 'small.yaml', 'measure.confidence=0.2', '--out', 'narrow')
+        for row in self.rows('narrow'):
+            timing = row['timing']
+            low, high = timing['confidence_ms']
+            self.assertLessEqual(low, timing['median_ms'])
+            self.assertLessEqual(timing['median_ms'], high)
+            if not any('interval' in note for note in timing.get('notes', [])):
+                self.assertLessEqual((high - low) / 2, 0.2 * timing['median_ms'])
+            self.assertGreaterEqual(len(timing['ranks_ms']), 6)
 
     def test_command_reproduces_the_row(self):
         self.write('sweep file.yaml', SWEEP)
@@ -155,8 +183,13 @@ class Table(ProgramTest):
         text = self.on_terminal()
         self.assertIn('\x1b[1;32m', text)
         self.assertRegex(text, r'\r\x1b\[K\[=* *\] \d/3')
-        plain = self.on_terminal(NO_COLOR='1')
+        plain = self.on_terminal(NO_COLOR='1', LC_ALL='C')
         self.assertNotIn('\x1b[1;32m', plain)
+        bars = [line for line in plain.splitlines() if '####' in line]
+        self.assertEqual([line.split()[0] for line in bars], ['naive_ring', 'balanced_ring', 'all_gather'])
+        fine = self.on_terminal(NO_COLOR='1', LC_ALL='C.UTF-8', UNUSED='')
+        self.assertEqual([line.split()[0] for line in fine.splitlines() if '████' in line],
+                         ['naive_ring', 'balanced_ring', 'all_gather'])
 
     def test_a_sweep_shows_what_differs(self):
         self.write('sweep.yaml', SWEEP)

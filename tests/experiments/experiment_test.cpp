@@ -61,6 +61,21 @@ TEST_CASE("the id is the hash of the canonical case, which is the whole case wit
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST_CASE("keys that came later leave the ids of older files as they are") {
+  const Case plain = parse(kMinimal).cases[0];
+  CHECK(plain.id == "ba3ece9e5ef7d0e1");
+  CHECK(parse(kMinimal, {"measure.min_seconds=0"}).cases[0].id == plain.id);
+  const Case longer = parse(kMinimal, {"measure.min_seconds=1"}).cases[0];
+  const Case narrower = parse(kMinimal, {"measure.confidence=0.01"}).cases[0];
+  CHECK(longer.id != plain.id);
+  CHECK(narrower.id != plain.id);
+  CHECK(longer.measure.min_seconds == 1);
+  CHECK_FALSE(longer.measure.confidence.has_value());
+  CHECK(narrower.measure.confidence == 0.01);
+  CHECK(fed_again(longer).id == longer.id);
+  CHECK(fed_again(narrower).measure == narrower.measure);
+}
+
 TEST_CASE("the example of the specification makes one case for each strategy and value of the sweep") {
   const Experiment experiment = parse(R"(
 name: quickstart                # required

@@ -76,6 +76,8 @@ std::vector<Line> all_keys() {
           {"measure.reference_seconds", "  reference_seconds: ", "10"},
           {"measure.deadline_seconds", "  deadline_seconds: ", "10"},
           {"measure.ideal", "  ideal: ", "false"},
+          {"measure.min_seconds", "  min_seconds: ", "0.5"},
+          {"measure.confidence", "  confidence: ", "0.02"},
           {"passes", "passes: ", "{fuse: off}"},
           {"cuda_graph", "cuda_graph: ", "off"}};
 }

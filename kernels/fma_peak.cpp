@@ -1,10 +1,10 @@
-#include "tests/bench/fma_peak.h"
+#include "kernels/fma_peak.h"
 
 #include <cstdint>
 #include <ctime>
 #include <fstream>
 
-namespace ringfold::bench {
+namespace ringfold {
 
 namespace {
 
@@ -111,4 +111,4 @@ std::string describe_core() {
   return model;
 }
 
-}  // namespace ringfold::bench
+}  // namespace ringfold

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace ringfold::bench {
+namespace ringfold {
 
 /// Processor time of this thread: other programs on the machine do not count.
 double thread_seconds();
@@ -14,4 +14,4 @@ double fma_peak(double seconds);
 /// Model and widest vectors, for the head of a table.
 std::string describe_core();
 
-}  // namespace ringfold::bench
+}  // namespace ringfold
