@@ -32,7 +32,7 @@ function makeScale(low, high, from, to, { log = false, count = 5, ticks = null, 
 function logTicks(low, high, count) {
   const decades = Math.log10(high / low);
   if (decades < 0.6) {
-    const step = niceStep(high - low, count);
+    const step = niceStep(high - low, Math.min(count, 8));
     return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => +((Math.ceil(low / step) + i) * step).toPrecision(6));
   }
   const wanted = decades < 1.2 ? [1, 1.5, 2, 3, 5, 7] : decades < 3 ? [1, 2, 5] : [1];

@@ -50,7 +50,7 @@ function padLinear(scale, frame, values) {
   const low = least(values);
   const high = most(values);
   const inset = 14;
-  const place = (value) => frame.left + inset + ((value - low) / (high - low || 1)) * (frame.right - frame.left - 2 * inset);
+  const place = (value) => frame.left + inset + (high === low ? 0.5 : (value - low) / (high - low)) * (frame.right - frame.left - 2 * inset);
   scale.fixed = Object.assign(place, { ticks: scale.ticks.filter((tick) => tick >= low - (high - low) * 0.02 && tick <= high + (high - low) * 0.02) });
 }
 

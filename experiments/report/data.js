@@ -14,6 +14,16 @@ function flatten(value, path, into) {
   return into;
 }
 
+// Paths of results, as short as tells them apart.
+const runNames = (() => {
+  const parts = data.runs.map((run) => run.path.replace(/\/results\.jsonl$/, '').split('/'));
+  const ending = (count) => parts.map((one) => one.slice(-count).join('/'));
+  for (let count = 1; count < 8; ++count) {
+    if (new Set(ending(count)).size === parts.length) return ending(count);
+  }
+  return data.runs.map((run, i) => `${run.path} (${i + 1})`);
+})();
+
 // What a case says, by dotted key; ranks and tokens stand for the cluster and the sequences.
 function factsOf(item) {
   const facts = flatten(item.case, '', new Map());
@@ -25,7 +35,12 @@ function factsOf(item) {
   facts.set('sequences', item.tokens[2]);
   facts.set('ranks', item.ranks);
   facts.set('strategy', item.label);
-  if (data.runs.length > 1) facts.set('run', data.runs[item.run].path);
+  const mask = item.case.problem && item.case.problem.mask;
+  if (mask && mask.window) {
+    facts.delete('problem.mask.window');
+    facts.set('problem.mask', `window ${mask.window}`);
+  }
+  if (data.runs.length > 1) facts.set('run', runNames[item.run]);
   // Follows from the head dimension where it is left out.
   facts.delete('problem.scale');
   return facts;
@@ -36,9 +51,9 @@ const compareValues = (a, b) => (isNumber(a) && isNumber(b) ? a - b : String(a).
 
 // Keys with more than one value: [{key, label, values, numeric}]; a case that lacks the key has undefined.
 const swept = (() => {
-  const names = [...new Set(cases.flatMap((item) => [...item.facts.keys()]))];
+  const keys = [...new Set(cases.flatMap((item) => [...item.facts.keys()]))];
   const found = [];
-  for (const key of names) {
+  for (const key of keys) {
     const values = [...new Set(cases.map((item) => item.facts.get(key)))].filter((value) => value !== undefined);
     const everywhere = cases.every((item) => item.facts.has(key));
     if (values.length < 2 && (everywhere || !values.length)) continue;
@@ -48,7 +63,8 @@ const swept = (() => {
   const tp = found.some((one) => one.key === 'cluster.tp');
   const kept = found.filter((one) => one.key !== 'cluster.sp' || tp);
   const endings = kept.map((one) => one.key.split('.').pop());
-  kept.forEach((one, i) => { one.label = endings.filter((ending) => ending === endings[i]).length > 1 ? one.key : endings[i]; });
+  const names = { 'problem.heads.query': 'query heads', 'problem.heads.kv': 'kv heads', 'problem.heads.dim': 'head dim' };
+  kept.forEach((one, i) => { one.label = names[one.key] || (endings.filter((ending) => ending === endings[i]).length > 1 ? one.key : endings[i]); });
   const first = ['run', 'ranks', 'tokens', 'cached tokens', 'sequences'];
   const order = (one) => (first.indexOf(one.key) + first.length + 1) % (first.length + 1);
   return kept.sort((a, b) => order(a) - order(b));

@@ -46,7 +46,7 @@ function layerPicture(width, item, grid, layer) {
   const keys = grid.k[grid.k.length - 1];
   const queries = grid.q[grid.q.length - 1];
   const across = width - left - 4;
-  const down = Math.max(60, Math.min(across, (across * queries) / keys));
+  const down = Math.max(0.55 * across, Math.min(across, (across * queries) / keys));
   const toX = (k) => left + (across * k) / keys;
   const toY = (q) => top + (down * q) / queries;
   const tall = top + down + 6;

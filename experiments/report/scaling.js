@@ -65,8 +65,10 @@ function scalingPanel(axisKey) {
   const axes = swept.filter((one) => timed.some((item) => item.facts.has(one.key)));
   const state = { axis: axisKey, series: axisKey === 'strategy' ? (axes.find((one) => one.key !== 'strategy') || { key: 'strategy' }).key : 'strategy', held: new Map() };
   const panel = el('section', { class: 'panel' });
+  // Ranks follow from sp and tp: one of ranks and sp is enough.
+  const chosenKeys = () => [state.axis, state.series];
   const draw = () => {
-    const held = swept.filter((one) => one.key !== state.axis && one.key !== state.series);
+    const held = swept.filter((one) => !chosenKeys().includes(one.key) && !(one.key === 'cluster.sp' || (one.key === 'ranks' && chosenKeys().includes('cluster.sp'))));
     let shown = timed;
     const choices = held.map((one) => {
       const values = [...new Set(shown.map((item) => item.facts.get(one.key)))].sort(compareValues);
@@ -82,11 +84,11 @@ function scalingPanel(axisKey) {
       draw();
     };
     const left = timed.length - shown.length;
-    panel.replaceChildren(
+    panel.replaceChildren(...[
       el('h2', {}, `Against ${sweptKey(state.axis).label}`),
       el('div', { class: 'choices' }, choice('axis', options, state.axis, change('axis', 'series')), choice('series', options.length > 1 ? options : [{ value: 'strategy', text: 'strategy' }], state.series, change('series', 'axis')), choices),
       left ? el('p', { class: 'note' }, `${counted(shown.length, 'case')} here; ${left} with other values of ${held.map((one) => one.label).join(', ')} cannot share these axes and are a choice away.`) : null,
-      el('div', { class: 'pair' }, metrics.map((metric) => metricFigure(metric, state, shown))));
+      el('div', { class: 'pair' }, metrics.map((metric) => metricFigure(metric, state, shown)))].filter(Boolean));
     if (panel.isConnected) drawFigures();
   };
   draw();
@@ -95,10 +97,11 @@ function scalingPanel(axisKey) {
 
 function scalingPage() {
   if (!timed.length) return [el('p', { class: 'notice' }, 'No case has passed with a time.')];
-  const keys = ['ranks', 'tokens'].filter((key) => sweptKey(key) && sweptKey(key).values.length > 1);
-  const others = swept.filter((one) => one.values.length > 1 && one.key !== 'strategy' && !keys.includes(one.key));
+  const varies = (key) => new Set(timed.map((item) => item.facts.get(key))).size > 1;
+  const keys = ['ranks', 'tokens'].filter(varies);
+  const others = swept.filter((one) => one.key !== 'strategy' && !keys.includes(one.key) && varies(one.key));
   if (!keys.length && others.length) keys.push(others[0].key);
-  if (!keys.length && sweptKey('strategy')) keys.push('strategy');
+  if (!keys.length && varies('strategy')) keys.push('strategy');
   if (!keys.length) return [el('p', { class: 'notice' }, 'There is one case: nothing to put on an axis.')];
   const missing = ['ranks', 'tokens'].filter((key) => !keys.includes(key));
   return [

@@ -96,7 +96,7 @@ function environmentSection() {
   const rows = keys.map((key) => ({ key, differs: differing.includes(key) }));
   const said = data.runs.length < 2 ? 'One run.' : differing.length ? `The runs differ in ${differing.join(', ')}: their times are not those of one machine and version.` : 'All runs say the same of their environment.';
   return [el('h2', {}, 'Environment'), el('p', { class: differing.length ? 'notice bad' : 'lead' }, said),
-    makeTable([{ title: 'what', value: (row) => row.key }, ...data.runs.map((run) => ({ title: run.path, value: (row) => text(run, row.key) }))], rows, { title: 'Environment', lineClass: (row) => (row.differs ? 'differs' : '') })];
+    makeTable([{ title: 'what', value: (row) => row.key }, ...data.runs.map((run, i) => ({ title: runNames[i], value: (row) => text(run, row.key) }))], rows, { title: 'Environment', lineClass: (row) => (row.differs ? 'differs' : '') })];
 }
 
 function truthPage() {

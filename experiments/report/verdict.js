@@ -2,12 +2,16 @@
 
 const statusChip = (status) => el('span', { class: `chip ${status}` }, status);
 const caseLink = (item, text) => el('a', { href: `#why/${item.index}` }, text || item.label);
-const keyColumns = () => problemKeys.map((one) => ({
-  title: one.label,
-  value: (item) => item.facts.get(one.key),
-  text: (item) => valueText(item.facts.get(one.key)),
-  numeric: one.numeric,
-}));
+// A column a key, as long as there are few of them.
+function keyColumns() {
+  if (problemKeys.length > 4) return [{ title: 'problem', value: problemName }];
+  return problemKeys.map((one) => ({
+    title: one.label,
+    value: (item) => item.facts.get(one.key),
+    text: (item) => valueText(item.facts.get(one.key)),
+    numeric: one.numeric,
+  }));
+}
 
 function versusText([ratio, low, high]) {
   if (!isNumber(ratio)) return '–';
@@ -48,7 +52,7 @@ function failureSection() {
 
 function winnerTable() {
   return makeTable([
-    ...keyColumns().map((column) => ({ ...column, value: (one) => column.value(one.winner), text: (one) => column.text(one.winner) })),
+    ...keyColumns().map((column) => ({ ...column, value: (one) => column.value(one.winner), text: (one) => (column.text || column.value)(one.winner) })),
     { title: 'fastest', value: (one) => one.winner.label, text: (one) => caseLink(one.winner) },
     { title: 'median ms', value: (one) => one.winner.ms, text: (one) => num(one.winner.ms), numeric: true },
     { title: 'verdict', value: (one) => one.state, text: (one) => el('span', { class: `verdict ${one.state}` }, one.said) },
@@ -73,7 +77,7 @@ function marginFigure() {
     title: 'How much longer than the winner?',
     note: `A line a problem: 1 is the fastest strategy, to the right is slower; bars are 95 % confidence intervals.${more}`,
     legend: strategyLegend(names),
-    draw: (width) => rowChart(width, { rows, spread: true, line: Math.max(26, 6 + 11 * most(shown.map((one) => one.items.length))), x: { label: 'time / winner’s time', log: true, low: 0.97, high: 1.1, text: (v) => `${+v.toPrecision(3)}×` } }),
+    draw: (width) => rowChart(width, { rows, spread: true, line: Math.max(26, 6 + 11 * most(shown.map((one) => one.items.length))), x: { label: 'time / winner’s time', log: true, low: 0.97, high: 1.1, text: (v) => `${+v.toPrecision(4)}×` } }),
     table: () => makeTable([
       ...keyColumns(),
       { title: 'strategy', value: (item) => item.label, text: (item) => caseLink(item) },
@@ -109,7 +113,7 @@ function verdictPage() {
     const few = verdicts.filter((one) => one.state === 'few').length;
     const said = [...wins].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name} wins ${count}`);
     if (ties) said.push(`${ties} cannot be decided`);
-    if (few) said.push(`${few} lack repeats for an interval`);
+    if (few) said.push(`${few} ${few === 1 ? 'has' : 'have'} too few repeats to decide`);
     page.push(el('h2', {}, 'Winners'),
       el('p', { class: 'lead' }, `${counted(verdicts.length, 'problem')}${said.length ? ': ' : ''}${said.join(', ')}.`),
       winnerTable(), marginFigure());
