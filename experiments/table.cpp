@@ -171,7 +171,9 @@ std::string remarks_text(const std::vector<Row>& rows, int64_t width) {
   Remarks reasons;
   for (const Row& row : rows) {
     if (row.contains("timing") && row["timing"].contains("notes")) {
-      for (const Row& note : row["timing"]["notes"]) notes.add(without_figures(note.get<std::string>()), row);
+      for (const Row& note : row["timing"]["notes"]) {
+        if (note.is_string()) notes.add(without_figures(note.get<std::string>()), row);
+      }
     }
     if (status_of(row) != "passed") reasons.add(status_of(row) + ": " + row["reason"].get<std::string>(), row);
   }

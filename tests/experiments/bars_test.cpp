@@ -98,4 +98,8 @@ TEST_CASE("the table shows intervals, notes and, on a terminal, bars") {
   CHECK(text.find("\nnaive_ring, all_gather: the first repeat is slow: raise measure.warmup\n") != std::string::npos);
   CHECK(text.find('#') == std::string::npos);
   CHECK(results_table(rows, {false, 80, false}).find("####") != std::string::npos);
+  rows[0]["timing"]["confidence_ms"] = {39.0};  // of a stranger's file
+  rows[1]["timing"]["confidence_ms"] = {"nan", "inf"};
+  rows[0]["timing"]["notes"] = {1, Row::array()};
+  CHECK(results_table(rows, {}).find("interval") == std::string::npos);
 }
