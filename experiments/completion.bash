@@ -29,7 +29,7 @@ _ringfold() {
       [[ $word == -* ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -S / -- "$word"; compgen -f -X '!*.yaml' -- "$word")
       compopt -o nospace 2>/dev/null
       ;;
-    compare | show | export)
+    compare | show | export | report)
       [[ $word == -* ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -S / -- "$word"; compgen -f -X '!*.jsonl' -- "$word")
       compopt -o nospace 2>/dev/null
       ;;

@@ -177,12 +177,14 @@ int64_t judge_problems(std::vector<ReportCase>& cases) {
     if (!item.is_passed) continue;
     const ReportCase& winner = *best[item.problem];
     item.json["best"] = &item == &winner;
-    Row versus = {short_number(item.json["ms"].get<double>() / winner.json["ms"].get<double>())};
+    Row versus = Row::array({short_number(item.json["ms"].get<double>() / winner.json["ms"].get<double>())});
     if (&item != &winner && !item.repeats_ms.empty() && !winner.repeats_ms.empty()) {
       const Ratio ratio = ratio_of(winner.repeats_ms, item.repeats_ms);
-      versus = {short_number(ratio.ratio)};
-      if (ratio.interval)
-        versus.insert(versus.end(), {short_number(ratio.interval->low), short_number(ratio.interval->high)});
+      versus = Row::array({short_number(ratio.ratio)});
+      if (ratio.interval) {
+        versus.push_back(short_number(ratio.interval->low));
+        versus.push_back(short_number(ratio.interval->high));
+      }
     }
     item.json["versus"] = std::move(versus);
   }

@@ -13,6 +13,6 @@ namespace ringfold {
 /// of more than kMostPlannedRanks ranks, and what goes beyond kMostPlanned rank pairs in all, are left out.
 void add_pictures(std::vector<ReportCase>& cases, const Traces& traces, int64_t bytes);
 inline constexpr int kMostPlannedRanks = 64;
-inline constexpr int64_t kMostPlanned = 400'000;  // seconds
+inline constexpr int64_t kMostPlanned = 120'000;  // a second or two
 
 }  // namespace ringfold

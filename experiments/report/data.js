@@ -2,15 +2,19 @@
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const cases = data.cases;
-cases.forEach((item, index) => { item.index = index; });
+cases.forEach((item, index) => {
+  item.index = index;
+});
 const passed = cases.filter((item) => item.status === 'passed');
 const timed = passed.filter((item) => isNumber(item.ms));
 
 function flatten(value, path, into) {
-  if (Array.isArray(value)) into.set(path, JSON.stringify(value));
+  if (Array.isArray(value))
+    into.set(path, JSON.stringify(value));
   else if (value !== null && typeof value === 'object') {
     for (const [key, inner] of Object.entries(value)) flatten(inner, path ? `${path}.${key}` : key, into);
-  } else into.set(path, value);
+  } else
+    into.set(path, value);
   return into;
 }
 
@@ -45,9 +49,12 @@ function factsOf(item) {
   facts.delete('problem.scale');
   return facts;
 }
-cases.forEach((item) => { item.facts = factsOf(item); });
+cases.forEach((item) => {
+  item.facts = factsOf(item);
+});
 
-const compareValues = (a, b) => (isNumber(a) && isNumber(b) ? a - b : String(a).localeCompare(String(b), 'en', { numeric: true }));
+const compareValues = (a, b) =>
+    (isNumber(a) && isNumber(b) ? a - b : String(a).localeCompare(String(b), 'en', {numeric: true}));
 
 // Keys with more than one value: [{key, label, values, numeric}]; a case that lacks the key has undefined.
 const swept = (() => {
@@ -57,14 +64,16 @@ const swept = (() => {
     const values = [...new Set(cases.map((item) => item.facts.get(key)))].filter((value) => value !== undefined);
     const everywhere = cases.every((item) => item.facts.has(key));
     if (values.length < 2 && (everywhere || !values.length)) continue;
-    found.push({ key, values: values.sort(compareValues), numeric: values.every(isNumber) });
+    found.push({key, values: values.sort(compareValues), numeric: values.every(isNumber)});
   }
   // ranks says as much as sp where there is no tensor parallelism.
   const tp = found.some((one) => one.key === 'cluster.tp');
   const kept = found.filter((one) => one.key !== 'cluster.sp' || tp);
   const endings = kept.map((one) => one.key.split('.').pop());
-  const names = { 'problem.heads.query': 'query heads', 'problem.heads.kv': 'kv heads', 'problem.heads.dim': 'head dim' };
-  kept.forEach((one, i) => { one.label = names[one.key] || (endings.filter((ending) => ending === endings[i]).length > 1 ? one.key : endings[i]); });
+  const names = {'problem.heads.query': 'query heads', 'problem.heads.kv': 'kv heads', 'problem.heads.dim': 'head dim'};
+  kept.forEach((one, i) => {
+    one.label = names[one.key] || (endings.filter((ending) => ending === endings[i]).length > 1 ? one.key : endings[i]);
+  });
   const first = ['run', 'ranks', 'tokens', 'cached tokens', 'sequences'];
   const order = (one) => (first.indexOf(one.key) + first.length + 1) % (first.length + 1);
   return kept.sort((a, b) => order(a) - order(b));
@@ -78,13 +87,14 @@ function valueText(value) {
 }
 // "ranks 4, tokens 2,048": what tells a problem from the others of this page.
 function problemName(item) {
-  const parts = problemKeys.filter((one) => item.facts.has(one.key)).map((one) => `${one.label} ${valueText(item.facts.get(one.key))}`);
+  const parts = problemKeys.filter((one) => item.facts.has(one.key))
+                    .map((one) => `${one.label} ${valueText(item.facts.get(one.key))}`);
   return parts.join(', ') || 'the problem';
 }
 const caseName = (item) => (problemKeys.length ? `${item.label} · ${problemName(item)}` : item.label);
 
 // Cases of one problem, in the order of the rows.
-const problems = Array.from({ length: data.problems }, () => []);
+const problems = Array.from({length: data.problems}, () => []);
 cases.forEach((item) => problems[item.problem].push(item));
 const ofProblem = (item) => problems[item.problem];
 
@@ -93,22 +103,39 @@ const strategies = [...new Set(cases.map((item) => item.label))];
 const seriesOf = (item) => strategies.indexOf(item.label);
 
 const spreadOf = (item) => (item.span ? (item.span[1] - item.span[0]) / item.ms : NaN);
-const overMinimum = (item) => (item.plan && item.plan.sum_minimum_sent_bytes ? item.plan.sum_sent_bytes / item.plan.sum_minimum_sent_bytes : NaN);
+const overMinimum = (item) =>
+    (item.plan && item.plan.sum_minimum_sent_bytes ? item.plan.sum_sent_bytes / item.plan.sum_minimum_sent_bytes : NaN);
 function worstRatio(item) {
-  const ratios = [item.output, item.lse].filter(Boolean).map(([error, bound]) => (bound > 0 ? error / bound : error > 0 ? Infinity : 0));
+  const ratios = [item.output, item.lse].filter(Boolean).map(
+      ([error, bound]) =>
+          (bound > 0     ? error / bound :
+               error > 0 ? Infinity :
+                           0));
   return ratios.length ? most(ratios) : NaN;
 }
 
 // What all cases have in common, for the head of the page.
 function commonText() {
-  const show = ['tokens', 'problem.heads.query', 'problem.heads.kv', 'problem.heads.dim', 'problem.mask', 'problem.dtype', 'ranks', 'transport', 'kernel'];
-  const names = { 'problem.heads.query': 'query heads', 'problem.heads.kv': 'kv heads', 'problem.heads.dim': 'dim', tokens: 'tokens', ranks: 'ranks' };
+  const show = [
+    'tokens', 'problem.heads.query', 'problem.heads.kv', 'problem.heads.dim', 'problem.mask', 'problem.dtype', 'ranks',
+    'transport', 'kernel'
+  ];
+  const names = {
+    'problem.heads.query': 'query heads',
+    'problem.heads.kv': 'kv heads',
+    'problem.heads.dim': 'dim',
+    tokens: 'tokens',
+    ranks: 'ranks'
+  };
   const parts = [];
   for (const key of show) {
     const values = new Set(cases.map((item) => item.facts.get(key)));
     const [value] = values;
     if (values.size !== 1 || value === undefined) continue;
-    parts.push(!names[key] ? valueText(value) : key.endsWith('dim') ? `dim ${value}` : `${valueText(value)} ${names[key]}`);
+    parts.push(
+        !names[key]             ? valueText(value) :
+            key.endsWith('dim') ? `dim ${value}` :
+                                  `${valueText(value)} ${names[key]}`);
   }
   return parts.join(', ');
 }

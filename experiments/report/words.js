@@ -6,8 +6,10 @@ const SVG = 'http://www.w3.org/2000/svg';
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === undefined || value === null || value === false) continue;
-    if (typeof value === 'function') node.addEventListener(name, value);
-    else node.setAttribute(name, value === true ? '' : value);
+    if (typeof value === 'function')
+      node.addEventListener(name, value);
+    else
+      node.setAttribute(name, value === true ? '' : value);
   }
   for (const child of children.flat()) {
     if (child === undefined || child === null || child === '') continue;
@@ -47,8 +49,8 @@ function bytes(value) {
 function shortNumber(value) {
   const size = Math.abs(value);
   if (size >= 1e9 || (size > 0 && size < 1e-4)) return value.toExponential(1).replace('e+', 'e').replace('.0e', 'e');
-  if (size >= 1e6) return `${+(value / 1e6).toPrecision(3)}M`;
-  if (size >= 1e4) return `${+(value / 1e3).toPrecision(3)}k`;
+  if (size >= 1e6) return `${+ (value / 1e6).toPrecision(3)}M`;
+  if (size >= 1e4) return `${+ (value / 1e3).toPrecision(3)}k`;
   return String(+value.toPrecision(6));
 }
 const counted = (count, noun) => `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -14,7 +14,11 @@ PATIENCE = 120  # far above anything: only a hang takes as long
 
 
 def find_browser():
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    """One that starts: some systems have a script that only says where to get it."""
+    for path in filter(None, map(shutil.which, NAMES)):
+        if subprocess.run([path, '--version'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            return path
+    return None
 
 
 class Browser:
@@ -107,7 +111,8 @@ class Browser:
 
     def resize(self, width, height=900, scheme='light', media='screen'):
         self.call('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call('Emulation.setEmulatedMedia', media=media, features=[{'name': 'prefers-color-scheme', 'value': scheme}])
+        features = [{'name': 'prefers-color-scheme', 'value': scheme}]
+        self.call('Emulation.setEmulatedMedia', media=media, features=features)
 
     def screenshot(self, path):
         data = self.call('Page.captureScreenshot', format='png', captureBeyondViewport=True)['data']

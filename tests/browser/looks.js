@@ -2,9 +2,11 @@
 (() => {
   const wrong = [];
   const isShown = (node) => node.getClientRects().length > 0;
-  const say = (text) => { if (wrong.length < 20) wrong.push(text); };
+  const say = (text) => {
+    if (wrong.length < 20) wrong.push(text);
+  };
   const inside = (inner, outer, slack) => inner.left >= outer.left - slack && inner.right <= outer.right + slack &&
-    inner.top >= outer.top - slack && inner.bottom <= outer.bottom + slack;
+      inner.top >= outer.top - slack && inner.bottom <= outer.bottom + slack;
   const root = document.documentElement;
   if (root.scrollWidth > window.innerWidth) say(`the page is ${root.scrollWidth} wide in ${window.innerWidth}`);
 
@@ -23,7 +25,8 @@
     for (const text of texts) {
       if (!inside(text.getBoundingClientRect(), box, 1.5)) say(`${name}: cut: ${text.textContent}`);
     }
-    const free = texts.filter((text) => !text.closest('.ranks, .limit')).map((text) => ({ text, at: text.getBoundingClientRect() }));
+    const free = texts.filter((text) => !text.closest('.ranks, .limit'))
+                     .map((text) => ({text, at: text.getBoundingClientRect()}));
     for (let i = 0; i < free.length; ++i) {
       for (let k = i + 1; k < free.length; ++k) {
         const [a, b] = [free[i].at, free[k].at];
@@ -40,7 +43,8 @@
     if (node.closest('svg, script, style, .scroll, pre, option, select') || !isShown(node)) continue;
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
     if (own && node.getBoundingClientRect().right > window.innerWidth + 1) say(`cut: ${node.textContent.slice(0, 60)}`);
-    if (own && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline') say(`runs out of its box: ${node.textContent.slice(0, 60)}`);
+    if (own && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline')
+      say(`runs out of its box: ${node.textContent.slice(0, 60)}`);
   }
-  return { wrong, charts: charts.length };
+  return {wrong, charts: charts.length};
 })()

@@ -20,9 +20,15 @@ from harness import SOURCE_ROOT, ProgramTest, main
 PAGES = ['verdict', 'why', 'scaling', 'truth', 'schedule']
 WIDTHS = [400, 1600]
 LOOKS = (HERE / 'looks.js').read_text()
-EVIL = ['<script>window.ran = 1</script>', '</script><script>window.ran = 2</script>', '"><img src=x onerror="window.ran = 3">',
-        "'); window.ran = 4; ('", '{{DATA}} {{SCRIPT}} \u2028\u2029 \\u003c <!-- <script']
-SMALL_PAGE = 2_000_000
+EVIL = [
+    '<script>window.ran = 1</script>',
+    '</script><script>window.ran = 2</script>',
+    '"><img src=x onerror="window.ran = 3">',
+    "'); window.ran = 4; ('",
+    '{{DATA}} {{SCRIPT}} \u2028\u2029 \\u003c <!-- <script',
+]
+QUICKSTART = SOURCE_ROOT / 'experiments/quickstart.yaml'
+SMALL_PAGE = 2_000_000  # bytes
 
 
 class Report(ProgramTest):
@@ -41,8 +47,8 @@ class Report(ProgramTest):
         """Real results of a shipped sweep, with its timeline."""
         self.ringfold('run', SOURCE_ROOT / 'experiments/strategies.yaml', 'problem.sequences.0.query=[128, 512]',
                       'problem.heads={query: 4, kv: 2, dim: 32}', 'measure={repeats: 7, ideal: true}',
-                      'sweep={cluster.sp: [1, 2, 4], problem.sequences.0.query: [128, 512]}', '--out', 'out', '--timeline',
-                      'out.json', *more)
+                      'sweep={cluster.sp: [1, 2, 4], problem.sequences.0.query: [128, 512]}', '--out', 'out',
+                      '--timeline', 'out.json', *more)
         os.rename(self.folder / 'out.json', self.folder / 'out/timeline.json')
         return self.rows('out')
 
@@ -56,21 +62,25 @@ class Report(ProgramTest):
 
     def check_clean(self, path):
         self.assertEqual(self.browser.faults, [])
-        self.assertEqual({url for url in self.browser.requests if not url.startswith('blob:')}, {path.resolve().as_uri()})
+        self.assertEqual(set(self.browser.requests), {path.resolve().as_uri()})
         self.assertIsNone(self.browser.run('window.ran'))
+
+    def open_tables(self, is_open):
+        self.browser.run('{ for (const one of document.querySelectorAll("article:not([hidden]) details")) '
+                         f'one.open = {is_open}; }}')
 
     def check_looks(self, name, pages=PAGES):
         for width in WIDTHS:
             self.browser.resize(width)
             for page in pages:
                 self.go(page)
-                self.browser.run('{ document.querySelectorAll("article:not([hidden]) details").forEach((one) => { one.open = true; }); }')
+                self.open_tables('true')
                 seen = self.browser.run(LOOKS)
                 with self.subTest(page=page, width=width):
                     self.assertEqual(seen['wrong'], [])
                     if name == 'shipped':
                         self.assertGreater(seen['charts'], 0)
-                self.browser.run('{ document.querySelectorAll("article:not([hidden]) details").forEach((one) => { one.open = false; }); }')
+                self.open_tables('false')
                 self.browser.run('document.fonts.ready && 0')
                 self.browser.screenshot(SCREENSHOTS / f'{name}-{page}-{width}.png')
 
@@ -93,7 +103,8 @@ class Report(ProgramTest):
         """On paper all pages stand one after another, drawn for its width."""
         self.browser.resize(720, media='print')
         self.browser.run('{ window.dispatchEvent(new Event("beforeprint")); }')
-        shown = self.browser.run('[...document.querySelectorAll("article")].map(page => !page.hidden && !!page.querySelector("svg.chart .mark"))')
+        shown = self.browser.run('[...document.querySelectorAll("article")].map('
+                                 'page => !page.hidden && !!page.querySelector("svg.chart .mark"))')
         self.assertEqual(shown, [True] * len(PAGES))
         self.assertEqual(self.browser.run(LOOKS)['wrong'], [])
         self.browser.screenshot(SCREENSHOTS / 'shipped-print.png')
@@ -104,7 +115,7 @@ class Report(ProgramTest):
         """The last table of the first page holds all cases."""
         self.go('verdict')
         table = '[...document.querySelectorAll("#page-verdict .table")].pop()'
-        column = ('[...{t}.querySelectorAll("tbody tr")].filter(tr => !tr.hidden).map(tr => tr.children[{i}].textContent)')
+        column = '[...{t}.querySelectorAll("tr:not([hidden])")].slice(1).map(tr => tr.children[{i}].textContent)'
         heads = self.browser.run(f'[...{table}.querySelectorAll("th")].map(th => th.textContent)')
         at = heads.index('median ms')
 
@@ -119,20 +130,23 @@ class Report(ProgramTest):
             self.assertEqual(self.browser.run(f'{table}.querySelectorAll("th")[{at}].getAttribute("aria-sort")'),
                              'ascending' if direction > 0 else 'descending')
         wanted = sum(row['strategy'] == 'naive_ring' for row in rows)
-        self.browser.run(f'{{ const box = {table}.querySelector("input"); box.value = "NAIVE"; box.dispatchEvent(new Event("input")); }}')
+        self.browser.run(f'{{ const box = {table}.querySelector("input"); box.value = "NAIVE"; '
+                         'box.dispatchEvent(new Event("input")); }')
         self.assertEqual(len(cells(0)), wanted)
         self.assertTrue(all('naive_ring' in text for text in cells(0)))
-        self.assertEqual(self.browser.run(f'{table}.querySelector(".count").textContent'), f'{wanted} of {len(rows)} rows')
+        count = self.browser.run(f'{table}.querySelector(".count").textContent')
+        self.assertEqual(count, f'{wanted} of {len(rows)} rows')
 
     def test_numbers_are_those_of_the_rows(self):
         rows = self.shipped()
         self.browser.open(self.report('out'))
-        shown = self.browser.run('cases.map(item => [item.id, item.ms, item.plan.sum_sent_bytes, item.best, !!item.measured, !!item.planned, !!item.grid])')
+        shown = self.browser.run('cases.map(item => [item.id, item.ms, item.plan.sum_sent_bytes, item.best, '
+                                 '!!item.measured, !!item.planned, !!item.grid, !!item.breakdown])')
         for row, (case_id, median, sent, best, *pictures) in zip(rows, shown):
             self.assertEqual(case_id, row['id'])
             self.assertAlmostEqual(median, row['timing']['median_ms'], delta=1e-5 * median)
             self.assertEqual(sent, sum(row['plan']['sent_bytes']))
-            self.assertEqual(pictures, [True] * 3)
+            self.assertEqual(pictures, [True] * 4)
             rivals = [other for other in rows if other['case']['cluster'] == row['case']['cluster']
                       and other['case']['problem'] == row['case']['problem']]
             self.assertEqual(best, median == min(round(other['timing']['median_ms'], 9) for other in rivals)
@@ -140,7 +154,7 @@ class Report(ProgramTest):
 
     def many_rows(self, count):
         """Rows like real ones with other names, sizes, times and ends, some of a stranger who means harm."""
-        self.ringfold('run', SOURCE_ROOT / 'experiments/quickstart.yaml', 'problem.sequences=[{query: 64}]', 'cluster.sp=4',
+        self.ringfold('run', QUICKSTART, 'problem.sequences=[{query: 64}]', 'cluster.sp=4',
                       '--out', 'seed')
         seeds = self.rows('seed')
         dice = random.Random(7)
@@ -187,7 +201,7 @@ class Report(ProgramTest):
 
     def test_problems_that_share_no_axis(self):
         self.shipped('strategies=[naive_ring, balanced_ring]')
-        self.ringfold('run', SOURCE_ROOT / 'experiments/quickstart.yaml', 'problem.mask=full', 'problem.sequences=[{query: 96}]',
+        self.ringfold('run', QUICKSTART, 'problem.mask=full', 'problem.sequences=[{query: 96}]',
                       '--out', 'other')
         path = self.report('out', 'other')
         self.browser.resize(1600)

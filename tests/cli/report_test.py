@@ -47,7 +47,8 @@ class Report(ProgramTest):
         self.run_small()
         lines = (self.folder / 'out/results.jsonl').read_text().splitlines()
         later = json.dumps({**json.loads(lines[0]), 'schema': 2})
-        (self.folder / 'out/results.jsonl').write_text('\n'.join([lines[0], 'nonsense', later, *lines[1:], lines[0][:40]]))
+        lines[1:1] = ['nonsense', later]
+        (self.folder / 'out/results.jsonl').write_text('\n'.join([*lines, lines[0][:40]]))
         (self.folder / 'out/other.json').write_text('{"traceEvents": [{"ph": "X"')
         self.ringfold('report', 'out')
         data = self.data()
