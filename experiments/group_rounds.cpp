@@ -17,9 +17,9 @@ void GroupRunner::run_rounds(std::vector<Running>& cases) {
     const auto steps = static_cast<double>(std::max(measure.warmup + measure.repeats, done + 1));
     return kShareOfRounds * static_cast<double>(cases.size()) * static_cast<double>(done) / steps;
   };
-  for (int64_t i = 0; i < measure.warmup; ++i) round(cases, i, "warm-up", share(i));
   ClockWatch clock;
-  if (team_.leads()) clock.begin();
+  if (team_.leads()) clock.begin();  // before the warm-ups: caches are warm for the first repeat
+  for (int64_t i = 0; i < measure.warmup; ++i) round(cases, i, "warm-up", share(i));
   for (bool is_enough = false; !is_enough;) {
     const int64_t done = repeats.rounds();
     round(cases, measure.warmup + done, fmt::format("repeat {}/{}", done + 1, std::max(measure.repeats, done + 1)),

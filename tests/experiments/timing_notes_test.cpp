@@ -43,9 +43,10 @@ TEST_CASE("steady repeats are not remarked on") {
 TEST_CASE("a slow first repeat is told from noise") {
   CHECK(noted({20, 10, 10.1, 9.9, 10}) == "first repeat");
   CHECK(noted({10.4, 10, 10.1, 9.9, 10}).empty());
-  CHECK(noted({10.5, 10, 10, 10, 10}).empty());  // far off by the spread, but not slow
-  CHECK(noted({20, 10, 18, 12, 25}).empty());    // slow, but so are others
-  CHECK(noted({20, 10, 10}).empty());            // too few to tell
+  CHECK(noted({10.5, 10, 10, 10, 10}).empty());                // far off by the spread, but not slow
+  CHECK(noted({20, 10, 18, 12, 25}).empty());                  // slow, but so are others
+  CHECK(noted({20, 10, 10}).empty());                          // too few to tell
+  CHECK(noted({20, 10, 10.1, 9.9, 10, 10, 21}) == "far off");  // another one is as slow
   CHECK(noted({5, 10, 10.1, 9.9, 10}).find("first repeat") == std::string::npos);
 }
 
