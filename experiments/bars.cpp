@@ -47,8 +47,8 @@ std::string value_text(const Row& row) {
 }
 
 std::vector<Chart> charts_of(const std::vector<Row>& rows, const std::vector<bool>& best) {
-  std::vector<Row> cases;
-  for (const Row& row : rows) cases.push_back(row["case"]);
+  std::vector<const Row*> cases;
+  for (const Row& row : rows) cases.push_back(&row["case"]);
   const Variation variation = variation_of(cases);
   std::vector<Chart> charts;
   for (size_t i = 0; i < rows.size(); ++i) {

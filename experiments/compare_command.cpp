@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <unistd.h>
 
 namespace ringfold {
 namespace {
 
-Side usable_side(const std::string& source, const std::string& folder) {
-  Side side = read_side(source, folder);
+void check_usable(const Side& side) {
   fmt::print(stderr, "{}", unusable_text(side.summary));
-  require_rows(side.summary, source);
-  return side;
+  require_rows(side.summary, side.source);
 }
 
 /// Not an error, since it is a way to try the command; but hardly what a pipeline means.
@@ -41,8 +40,12 @@ ExitCode compare_command(const CompareOptions& options) {
                  "--fail-on {}: only slower is known", printable(options.fail_on));
   Criterion criterion;
   criterion.noise_floor = options.noise_floor_percent / 100;
-  const Side a = usable_side(options.a, options.folder);
-  const Side b = usable_side(options.b, options.folder);
+  // Side by side: large files take seconds.
+  std::future<Side> reading_b = std::async(std::launch::async, read_side, options.b, options.folder);
+  const Side a = read_side(options.a, options.folder);
+  check_usable(a);
+  const Side b = reading_b.get();
+  check_usable(b);
   warn_of_same_files(a, b);
   const Compared compared = compare_sides(a, b, criterion);
   fmt::print("{}", options.json ? compared_json(a, b, compared, criterion)

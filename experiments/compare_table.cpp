@@ -14,7 +14,10 @@ namespace {
 constexpr int64_t kAnyWidth = 100;
 constexpr size_t kMostListed = 20;
 
-/// What tells the cases of both sides apart.
+/// How many of so many cases are named where each is only a word in a note.
+size_t listed(size_t count) { return std::min(count, kMostListed); }
+
+/// What tells the cases of both sides apart: of all that are compared, and of those others that are listed.
 struct Names {
   std::vector<std::string> keys;
   std::map<const SideCase*, std::vector<std::string>> values;
@@ -30,14 +33,16 @@ struct Names {
 Names names_of(const Compared& compared) {
   std::vector<const SideCase*> items;
   for (const ComparedCase& item : compared.cases) items.push_back(item.a);
-  items.insert(items.end(), compared.only_a.begin(), compared.only_a.end());
-  items.insert(items.end(), compared.only_b.begin(), compared.only_b.end());
+  for (const auto* only : {&compared.only_a, &compared.only_b}) {
+    items.insert(items.end(), only->begin(), only->begin() + static_cast<std::ptrdiff_t>(listed(only->size())));
+  }
   Names names;
   std::vector<Row> cases;
   for (const SideCase* item : items) {
-    const Row row = printable_row(Row::parse(item->identity));
+    Row row = Row::parse(item->identity);
+    make_printable(row);
     names.strategies[item] = strategy_label(row);
-    cases.push_back(row["case"]);
+    cases.push_back(std::move(row["case"]));
     // Matched cases may differ in how often they were measured: that is no name.
     Row& measure = cases.back()["measure"];
     const Row threads = measure.value("threads", Row(1));
@@ -133,16 +138,20 @@ std::vector<LineStyle> styles_of(const Compared& compared, const Style& style) {
 class Notes {
  public:
   void add(const std::string& note, const std::string& label) {
-    if (!labels_.contains(note)) order_.push_back(note);
-    labels_[note].push_back(label);
+    if (!notes_.contains(note)) order_.push_back(note);
+    Note& of_all = notes_[note];
+    if (++of_all.count <= kMostListed) of_all.labels.push_back(label);
+  }
+
+  void add_only(const std::string& note, const std::vector<const SideCase*>& items, const Names& names) {
+    for (size_t i = 0; i < listed(items.size()); ++i) add(note, names.label(items[i]));
+    if (!items.empty()) notes_[note].count = items.size();
   }
 
   std::string text(int64_t width) const {
     std::string text;
     for (const std::string& note : order_) {
-      std::vector<std::string> labels = labels_.at(note);
-      const size_t count = labels.size();
-      labels.resize(std::min(count, kMostListed));
+      const auto& [labels, count] = notes_.at(note);
       const std::string more = count > labels.size() ? fmt::format(" and {} more", count - labels.size()) : "";
       text += wrapped(fmt::format("{}: {}{}", note, joined(labels, ", "), more), width, 4) + "\n";
     }
@@ -150,8 +159,12 @@ class Notes {
   }
 
  private:
+  struct Note {
+    std::vector<std::string> labels;  ///< the first of them
+    size_t count = 0;
+  };
   std::vector<std::string> order_;
-  std::map<std::string, std::vector<std::string>> labels_;
+  std::map<std::string, Note> notes_;
 };
 
 void add_outliers(Notes& notes, const char* side, const SideCase& item, const std::string& label) {
@@ -173,8 +186,8 @@ std::string notes_text(const Compared& compared, const Names& names, int64_t wid
     add_outliers(notes, "A", *item.a, label);
     add_outliers(notes, "B", *item.b, label);
   }
-  for (const SideCase* item : compared.only_a) notes.add("only in A", names.label(item));
-  for (const SideCase* item : compared.only_b) notes.add("only in B", names.label(item));
+  notes.add_only("only in A", compared.only_a, names);
+  notes.add_only("only in B", compared.only_b, names);
   std::string text = notes.text(width);
   for (const EnvironmentDifference& difference : compared.environment) {
     const std::string line =

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace ringfold {
 namespace {
@@ -36,6 +38,11 @@ bool is_control(uint32_t code) {
          (code >= 0xe0000 && code <= 0xe0fff);
 }
 
+/// Needs no closer look.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 std::string escape(uint32_t code) {
   if (code == '\n') return "\\n";
   if (code == '\t') return "\\t";
@@ -46,6 +53,7 @@ std::string escape(uint32_t code) {
 }  // namespace
 
 std::string printable(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
   std::string result;
   while (!text.empty()) {
     const Character next = character_at(text);
@@ -60,19 +68,25 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-Row printable_row(const Row& json) {
-  if (json.is_string()) return printable(json.get_ref<const std::string&>());
-  if (!json.is_structured()) return json;
-  Row result = json.is_array() ? Row::array() : Row::object();
-  // Of just the size that it needs: many may be kept.
-  if (json.is_array()) {
-    result.get_ref<Row::array_t&>().reserve(json.size());
-    for (const Row& value : json) result.push_back(printable_row(value));
-  } else {
-    result.get_ref<Row::object_t&>().reserve(json.size());
-    for (const auto& [key, value] : json.items()) result[printable(key)] = printable_row(value);
+void make_printable(Row& json) {
+  if (json.is_string()) {
+    auto& text = json.get_ref<std::string&>();
+    if (!is_plain(text)) text = printable(text);
+  } else if (json.is_array()) {
+    auto& list = json.get_ref<Row::array_t&>();
+    for (Row& value : list) make_printable(value);
+    list.shrink_to_fit();
+  } else if (json.is_object()) {
+    auto& map = json.get_ref<Row::object_t&>();
+    const bool are_plain = std::all_of(map.begin(), map.end(), [](const auto& item) { return is_plain(item.first); });
+    if (!are_plain) {
+      Row::object_t renamed;
+      for (auto& [key, value] : map) renamed[printable(key)] = std::move(value);
+      map = std::move(renamed);
+    }
+    for (auto& item : map) make_printable(item.second);
+    map.shrink_to_fit();
   }
-  return result;
 }
 
 }  // namespace ringfold

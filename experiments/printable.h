@@ -12,7 +12,7 @@ namespace ringfold {
 /// \n, \x1b or \u202e; so does every byte that is no UTF-8. All else stays.
 std::string printable(std::string_view text);
 
-/// All strings and keys of it.
-Row printable_row(const Row& json);
+/// Does so with all strings and keys, and gives memory back that the parser left over: many rows may be kept.
+void make_printable(Row& json);
 
 }  // namespace ringfold

@@ -10,8 +10,10 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace ringfold {
 namespace {
@@ -21,9 +23,10 @@ namespace fs = std::filesystem;
 constexpr const char* kFileName = "results.jsonl";
 // A row of 1,024 ranks and 1,000 repeats has 20 MB and a million values. More is no row, and what a parser makes of it
 // may take any memory.
-constexpr size_t kMostBytes = size_t{64} << 20;
-constexpr int64_t kMostValues = int64_t{3} << 20;
-constexpr int kMostDepth = 32;  // values are walked and freed by recursion
+constexpr size_t kMostBytes = size_t{48} << 20;
+constexpr int64_t kMostValues = int64_t{2} << 20;
+constexpr size_t kBatchBytes = size_t{1} << 20;  // parsed by another thread while the one before is worked on
+constexpr int kMostDepth = 32;                   // values are walked and freed by recursion
 
 /// Lines of a file, of which at most kMostBytes are kept.
 class LineReader {
@@ -50,7 +53,7 @@ class LineReader {
     return true;
   }
 
-  const std::string& line() const { return line_; }
+  std::string take_line() { return std::move(line_); }
   bool is_whole() const { return is_whole_; }  ///< it ended with a newline
   bool is_too_long() const { return bytes_ > kMostBytes; }
 
@@ -97,17 +100,51 @@ bool is_too_much(const std::string& line) {
   return values > kMostValues;
 }
 
-/// Why the line is no row; empty, and `row` filled, if it is.
-std::string read_row(const LineReader& lines, Row& row) {
-  const std::string& line = lines.line();
-  if (lines.is_too_long() || is_too_much(line)) return "no row: longer or deeper than any row";
-  row = Row::parse(line, nullptr, /*allow_exceptions=*/false);
-  // One that ends without a newline may still be whole: an object has an end of its own.
-  if (row.is_discarded()) return lines.is_whole() ? "no row: not JSON" : "torn: the line has no end";
-  return row_fault(row);
+/// A line, and what it turned out to be.
+struct Line {
+  int64_t number = 0;
+  std::string text;
+  bool is_whole = false;  ///< it ended with a newline
+  bool is_too_long = false;
+  Row row;
+  std::string fault;  ///< why it is no row; empty if it is
+};
+
+void parse(Line& line) {
+  if (line.is_too_long || is_too_much(line.text)) {
+    line.fault = "no row: longer or deeper than any row";
+    return;
+  }
+  line.row = Row::parse(line.text, nullptr, /*allow_exceptions=*/false);
+  if (!line.row.is_discarded()) {
+    line.fault = row_fault(line.row);
+  } else {
+    // One that ends without a newline may still be whole: an object has an end of its own.
+    line.fault = line.is_whole ? "no row: not JSON" : "torn: the line has no end";
+  }
 }
 
-bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") == std::string::npos; }
+/// Some lines that are not blank, or a single long one: two batches are held at a time. None at the end of the file.
+std::vector<Line> next_batch(LineReader& reader, int64_t& number) {
+  std::vector<Line> batch;
+  size_t bytes = 0;
+  while (bytes < kBatchBytes && reader.next()) {
+    Line line{number++, reader.take_line(), reader.is_whole(), reader.is_too_long(), {}, {}};
+    const bool is_blank = line.text.find_first_not_of(" \t\r") == std::string::npos;
+    if (is_blank && line.is_whole && !line.is_too_long) continue;
+    bytes += line.text.size();
+    batch.push_back(std::move(line));
+  }
+  return batch;
+}
+
+std::vector<Line> parse_all(std::vector<Line> lines) {
+  for (Line& line : lines) {
+    parse(line);
+    line.text = {};
+  }
+  return lines;
+}
 
 }  // namespace
 
@@ -130,18 +167,29 @@ std::vector<std::string> result_files(const std::string& path) {
 }
 
 void read_result_file(const std::string& file, ReadSummary& summary, const OnRow& on_row) {
-  LineReader lines(file);
-  for (int64_t number = 1; lines.next(); ++number) {
-    if (is_blank(lines.line()) && lines.is_whole()) continue;
-    Row row;
-    std::string fault = read_row(lines, row);
-    if (fault.empty()) {
-      ++summary.rows;
-      on_row(row, {file, number});
-      continue;
+  const auto deliver = [&](std::vector<Line>&& lines) {
+    for (Line& line : lines) {
+      if (line.fault.empty()) {
+        ++summary.rows;
+        on_row(line.row, {file, line.number});
+        continue;
+      }
+      ++summary.unusable;
+      if (summary.listed.size() < ReadSummary::kMostListed) {
+        summary.listed.push_back({file, line.number, std::move(line.fault)});
+      }
     }
-    ++summary.unusable;
-    if (summary.listed.size() < ReadSummary::kMostListed) summary.listed.push_back({file, number, std::move(fault)});
+  };
+  LineReader reader(file);
+  std::future<std::vector<Line>> parsing;
+  for (int64_t number = 1;;) {
+    std::vector<Line> batch = next_batch(reader, number);
+    const bool is_end = batch.empty();
+    std::vector<Line> parsed;
+    if (parsing.valid()) parsed = parsing.get();
+    if (!is_end) parsing = std::async(std::launch::async, parse_all, std::move(batch));
+    deliver(std::move(parsed));
+    if (is_end) return;
   }
 }
 

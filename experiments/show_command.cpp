@@ -7,17 +7,35 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <unistd.h>
 
 namespace ringfold {
 namespace {
 
-/// What the table is made of; a file may hold many rows.
+/// Of each repeat, the table shows the slowest rank.
+void keep_slowest(Row& ranks_ms) {
+  const auto is_number = [](const Row& ms) { return ms.is_number(); };
+  for (Row& ranks : ranks_ms) {
+    if (!std::all_of(ranks.begin(), ranks.end(), is_number)) continue;
+    const auto slowest = *std::max_element(ranks.begin(), ranks.end());
+    ranks = Row::array({slowest});
+  }
+}
+
+/// What the table is made of, since a file may hold many rows; fit for a terminal.
 Row slim(Row& row) {
   for (const char* field : {"traffic", "environment", "command"}) row.erase(field);
-  if (row.contains("timing")) row["timing"].erase("breakdown");
-  return printable_row(row);
+  if (row.contains("plan")) {
+    for (const char* field : {"received_bytes", "flops", "attends"}) row["plan"].erase(field);
+  }
+  if (row.contains("timing")) {
+    row["timing"].erase("breakdown");
+    keep_slowest(row["timing"]["ranks_ms"]);
+  }
+  make_printable(row);
+  return std::move(row);
 }
 
 }  // namespace

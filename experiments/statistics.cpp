@@ -93,30 +93,18 @@ std::vector<double> sum_distribution(const std::vector<int64_t>& values, int64_t
   return std::move(count.back());
 }
 
-/// P(U <= u) for u from 0 to a b, of samples without ties: kept, since all cases of a run have as many repeats.
-const std::vector<double>& u_distribution(int64_t a, int64_t b) {
-  thread_local std::map<std::pair<int64_t, int64_t>, std::vector<double>> known;
-  std::vector<double>& below = known[{a, b}];
-  if (!below.empty()) return below;
-  std::vector<int64_t> ranks;
-  for (int64_t rank = 1; rank <= a + b; ++rank) ranks.push_back(rank);
-  const std::vector<double> probability = sum_distribution(ranks, b);
-  double sum = 0;
-  for (int64_t u = 0; u <= a * b; ++u) {
-    sum += probability[static_cast<size_t>(b * (b + 1) / 2 + u)];  // the least rank sum is where U is 0
-    below.push_back(sum);
-  }
-  return below;
+/// As above; those asked for lately are kept, since all cases of a run have as many repeats.
+const std::vector<double>& known_distribution(const std::vector<int64_t>& values, int64_t chosen) {
+  constexpr size_t kMostKept = 64;
+  thread_local std::map<std::pair<std::vector<int64_t>, int64_t>, std::vector<double>> known;
+  if (known.size() > kMostKept) known.clear();
+  std::vector<double>& distribution = known[{values, chosen}];
+  if (distribution.empty()) distribution = sum_distribution(values, chosen);
+  return distribution;
 }
 
-double exact_p(const Ranks& ranks, int64_t values_a, int64_t values_b) {
-  if (ranks.ties == 0) {
-    const std::vector<double>& below = u_distribution(values_a, values_b);
-    const auto u = static_cast<size_t>((ranks.twice_sum_b - values_b * (values_b + 1)) / 2);
-    // U is as often at most u as at least a b - u.
-    return std::min(1.0, 2 * below[std::min(u, static_cast<size_t>(values_a * values_b) - u)]);
-  }
-  const std::vector<double> probability = sum_distribution(ranks.twice, values_b);
+double exact_p(const Ranks& ranks, int64_t values_b) {
+  const std::vector<double>& probability = known_distribution(ranks.twice, values_b);
   double below = 0;
   double above = 0;
   for (size_t sum = 0; sum < probability.size(); ++sum) {
@@ -142,8 +130,14 @@ int64_t rank_below(int64_t a, int64_t b, double tail) {
     const double place = m * n / 2 + normal_quantile(tail) * std::sqrt(m * n * (m + n + 1) / 12) + 0.5;
     return std::max<int64_t>(0, static_cast<int64_t>(std::floor(place)));
   }
-  const std::vector<double>& below = u_distribution(a, b);
-  return std::upper_bound(below.begin(), below.end(), tail) - below.begin();
+  std::vector<int64_t> twice_ranks;
+  for (int64_t rank = 1; rank <= a + b; ++rank) twice_ranks.push_back(2 * rank);
+  const std::vector<double>& probability = known_distribution(twice_ranks, b);
+  double below = 0;
+  for (int64_t k = 0;; ++k) {
+    below += probability[static_cast<size_t>(b * (b + 1) + 2 * k)];  // the least rank sum is where U is 0
+    if (below > tail) return k;
+  }
 }
 
 /// Pairs with b / a <= limit. Division rounds monotonically, so that one pass over sorted values will do.
@@ -214,7 +208,7 @@ RankTest rank_test(std::span<const double> a, std::span<const double> b) {
   RankTest test;
   test.u = static_cast<double>(ranks.twice_sum_b - size_of(b) * (size_of(b) + 1)) / 2;
   test.p = size_of(a) + size_of(b) <= kExactValues
-               ? exact_p(ranks, size_of(a), size_of(b))
+               ? exact_p(ranks, size_of(b))
                : approximate_p(ranks, static_cast<double>(a.size()), static_cast<double>(b.size()), test.u);
   return test;
 }

@@ -101,8 +101,8 @@ std::string ideal_text(const Row& row) {
 
 std::vector<Column> columns_of(const std::vector<Row>& rows, const std::vector<bool>& best) {
   std::vector<Column> columns;
-  std::vector<Row> cases;
-  for (const Row& row : rows) cases.push_back(row["case"]);
+  std::vector<const Row*> cases;
+  for (const Row& row : rows) cases.push_back(&row["case"]);
   const Variation variation = variation_of(cases);
   for (size_t key = 0; key < variation.keys.size(); ++key) {
     Column column{variation.keys[key], false, 20, {}};

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
+#include <utility>
 
 namespace ringfold {
 namespace {
@@ -64,32 +64,52 @@ Row without_strategy(Row json) {
   return json;
 }
 
+/// The keys with several values, in the order in which they are met; one that a case lacks counts as a value.
+std::vector<std::string> varying_keys(const std::vector<const Row*>& cases) {
+  struct Values {
+    std::string first;
+    size_t cases = 0;
+    bool differ = false;
+  };
+  std::map<std::string, Values> known;
+  std::vector<std::string> order;
+  for (const Row* json : cases) {
+    Leaves leaves;
+    collect(without_strategy(*json), "", leaves);
+    for (auto& [key, value] : leaves) {
+      Values& values = known[key];
+      if (values.cases++ == 0) {
+        values.first = std::move(value);
+        order.push_back(key);
+      } else {
+        values.differ = values.differ || value != values.first;
+      }
+    }
+  }
+  std::erase_if(order, [&](const std::string& key) { return !known[key].differ && known[key].cases == cases.size(); });
+  return order;
+}
+
 }  // namespace
 
-Variation variation_of(const std::vector<Row>& cases) {
-  std::vector<Leaves> leaves(cases.size());
-  std::vector<std::string> order;
-  for (size_t i = 0; i < cases.size(); ++i) {
-    collect(without_strategy(cases[i]), "", leaves[i]);
-    for (const auto& [key, value] : leaves[i]) {
-      if (std::find(order.begin(), order.end(), key) == order.end()) order.push_back(key);
-    }
-  }
+Variation variation_of(const std::vector<const Row*>& cases) {
+  const std::vector<std::string> keys = varying_keys(cases);
   Variation variation;
-  variation.values.resize(cases.size());
-  std::vector<std::string> keys;
-  for (const std::string& key : order) {
-    std::set<std::string> values;
-    for (const Leaves& of_case : leaves) values.insert(of_case.count(key) > 0 ? of_case.at(key) : "-");
-    if (values.size() > 1) keys.push_back(key);
-  }
-  for (const std::string& key : keys) {
-    for (size_t i = 0; i < cases.size(); ++i) {
-      variation.values[i].push_back(leaves[i].count(key) > 0 ? leaves[i].at(key) : "-");
-    }
+  for (const Row* json : cases) {
+    // Collected twice: there may be many cases, and most of their keys are the same.
+    Leaves leaves;
+    collect(without_strategy(*json), "", leaves);
+    std::vector<std::string>& values = variation.values.emplace_back();
+    for (const std::string& key : keys) values.push_back(leaves.contains(key) ? std::move(leaves[key]) : "-");
   }
   variation.keys = short_names(keys);
   return variation;
+}
+
+Variation variation_of(const std::vector<Row>& cases) {
+  std::vector<const Row*> pointers;
+  for (const Row& json : cases) pointers.push_back(&json);
+  return variation_of(pointers);
 }
 
 }  // namespace ringfold

@@ -15,5 +15,7 @@ struct Variation {
 
 /// Of the `case` fields of rows.
 Variation variation_of(const std::vector<Row>& cases);
+/// Without a copy of them: there may be many.
+Variation variation_of(const std::vector<const Row*>& cases);
 
 }  // namespace ringfold
