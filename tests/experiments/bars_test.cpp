@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 using namespace ringfold;
@@ -52,8 +53,8 @@ TEST_CASE("bars are as long as medians, and fit the terminal") {
     const auto lines = lines_of(bars_text(rows, {false, true, false}, {false, columns, false}));
     REQUIRE(lines.size() == 4);
     CHECK(hashes(lines[0]) >= 8);
-    CHECK(hashes(lines[0]) == Approx(4 * hashes(lines[1])).margin(2));
-    CHECK(hashes(lines[0]) == Approx(2 * hashes(lines[2])).margin(1));
+    CHECK(hashes(lines[0]) == Catch::Approx(4 * hashes(lines[1])).margin(2));
+    CHECK(hashes(lines[0]) == Catch::Approx(2 * hashes(lines[2])).margin(1));
     for (const std::string& line : lines) CHECK(width_of(line) <= columns);
     CHECK(lines[3].empty());
   }

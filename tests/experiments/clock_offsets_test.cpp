@@ -3,8 +3,9 @@
 #include "tests/catch.h"
 #include "tests/transports/worlds.h"
 
-#include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <stdexcept>
 
 using namespace ringfold;
 

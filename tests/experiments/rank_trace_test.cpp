@@ -2,6 +2,8 @@
 
 #include "tests/catch.h"
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 
 using namespace ringfold;
@@ -37,12 +39,12 @@ TEST_CASE("a forward's time is computing, merging, exposed communication and the
                          {20 * kMs, 35 * kMs, 36 * kMs}}};
   const auto breakdown = breakdown_of(program, trace);
   REQUIRE(breakdown);
-  CHECK(breakdown->compute_ms == Approx(4 + 2 + 1));
-  CHECK(breakdown->merge_ms == Approx(6));
-  CHECK(breakdown->communicate_ms == Approx(10 + 20));
-  CHECK(breakdown->exposed_ms == Approx(6 + 12));
-  CHECK(breakdown->idle_ms == Approx(40 - 7 - 6 - 18));
-  CHECK(breakdown->total_ms == Approx(40));
+  CHECK(breakdown->compute_ms == Catch::Approx(4 + 2 + 1));
+  CHECK(breakdown->merge_ms == Catch::Approx(6));
+  CHECK(breakdown->communicate_ms == Catch::Approx(10 + 20));
+  CHECK(breakdown->exposed_ms == Catch::Approx(6 + 12));
+  CHECK(breakdown->idle_ms == Catch::Approx(40 - 7 - 6 - 18));
+  CHECK(breakdown->total_ms == Catch::Approx(40));
 }
 
 TEST_CASE("nothing is broken down where a transport does not say when it exchanged") {
@@ -93,12 +95,12 @@ TEST_CASE("the parts of a breakdown are those that counting nanosecond by nanose
     }
     const auto breakdown = breakdown_of(program, trace);
     REQUIRE(breakdown);
-    CHECK(breakdown->compute_ms == Approx(1e-6 * static_cast<double>(counted[0])));
-    CHECK(breakdown->merge_ms == Approx(1e-6 * static_cast<double>(counted[1])));
-    CHECK(breakdown->communicate_ms == Approx(1e-6 * static_cast<double>(counted[2])));
-    CHECK(breakdown->exposed_ms == Approx(1e-6 * static_cast<double>(counted[3])));
+    CHECK(breakdown->compute_ms == Catch::Approx(1e-6 * static_cast<double>(counted[0])));
+    CHECK(breakdown->merge_ms == Catch::Approx(1e-6 * static_cast<double>(counted[1])));
+    CHECK(breakdown->communicate_ms == Catch::Approx(1e-6 * static_cast<double>(counted[2])));
+    CHECK(breakdown->exposed_ms == Catch::Approx(1e-6 * static_cast<double>(counted[3])));
     CHECK(breakdown->compute_ms + breakdown->merge_ms + breakdown->exposed_ms + breakdown->idle_ms ==
-          Approx(breakdown->total_ms));
+          Catch::Approx(breakdown->total_ms));
   }
 }
 

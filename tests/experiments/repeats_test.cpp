@@ -3,6 +3,7 @@
 #include "tests/catch.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -67,8 +68,8 @@ TEST_CASE("repeats go on until every interval is narrow enough") {
 TEST_CASE("the interval is relative to the median") {
   CHECK_FALSE(relative_half_width({1, 2, 3, 4, 5}).has_value());
   // Of six values the 95 % interval is all of them.
-  CHECK(*relative_half_width({9, 10, 10, 10, 10, 11}) == Approx(0.1));
-  CHECK(*relative_half_width({90, 100, 100, 100, 100, 110}) == Approx(0.1));
+  CHECK(*relative_half_width({9, 10, 10, 10, 10, 11}) == Catch::Approx(0.1));
+  CHECK(*relative_half_width({90, 100, 100, 100, 100, 110}) == Catch::Approx(0.1));
 }
 
 TEST_CASE("the order of a round is random, and the same wherever seed and round are") {

@@ -84,8 +84,8 @@ TEST_CASE("a timeline has two tracks a rank, and an arrow for each message") {
     } else if (phase == "X") {
       const int operation = event["args"]["operation"];
       // All ranks began at once: what they do in step stands at the same time.
-      CHECK(event["ts"].get<double>() == Approx(11 * operation + (event["name"] == "wait" ? 0 : 1)));
-      CHECK(event["dur"].get<double>() == Approx(event["name"] == "wait" ? 1 : 10));
+      CHECK(event["ts"].get<double>() == Catch::Approx(11 * operation + (event["name"] == "wait" ? 0 : 1)));
+      CHECK(event["dur"].get<double>() == Catch::Approx(event["name"] == "wait" ? 1 : 10));
       const bool is_exchange = event["name"] == "exchange";
       CHECK(event["tid"].get<int>() % 2 == (is_exchange ? 1 : 0));
       CHECK(event["args"].contains("bytes") == is_exchange);

@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 
+#include <algorithm>
 #include <random>
 
 using namespace ringfold;
