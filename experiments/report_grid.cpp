@@ -13,6 +13,7 @@ namespace ringfold {
 namespace {
 
 constexpr size_t kMostRuns = 64;  ///< rows or columns of a picture
+constexpr size_t kMostHeadRuns = 256;
 constexpr char kNobody = '.';
 
 char digit_of(int value) {
@@ -107,7 +108,7 @@ void each_attend(const Schedule& schedule, const Visit& visit) {
   }
 }
 
-/// One for each run of query heads that no attend cuts.
+/// One for each run of query heads that no attend cuts; none if there are too many to look at.
 std::vector<Layer> make_layers(const Schedule& schedule, size_t cells) {
   std::set<int64_t> edges = {0, schedule.problem.heads.query};
   each_attend(schedule, [&](const Attend& attend, int, int) {
@@ -115,6 +116,7 @@ std::vector<Layer> make_layers(const Schedule& schedule, size_t cells) {
     edges.insert(attend.q.heads.end);
   });
   std::vector<Layer> layers;
+  if (edges.size() > kMostHeadRuns) return layers;
   for (auto edge = edges.begin(); std::next(edge) != edges.end(); ++edge) {
     const HeadRange heads = {*edge, *std::next(edge)};
     const std::string names =
@@ -152,6 +154,7 @@ Row grid_json(const Schedule& schedule, int64_t most_bytes) {
   q.finish();
   k.finish();
   std::vector<Layer> layers = make_layers(schedule, q.count() * k.count());
+  if (layers.empty()) return nullptr;
   int steps = 0;
   each_attend(schedule, [&](const Attend& attend, int rank, int step) {
     steps = std::max(steps, step + 1);

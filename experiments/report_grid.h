@@ -17,7 +17,7 @@ inline constexpr int kMostPictureRanks = 16;
 ///    "layers": [{"heads": "0-3", "rank": "00..", "step": "01.."}], "layers_cut": layers left out}
 /// Query heads that are attended alike share a layer. Cells stand row by row, a character each: 0-9, A-Z, a-z count to
 /// 61, ~ is more, . is a cell that nobody attends, since the mask hides it. Null if the picture would take more than
-/// `most_bytes`, or has more than kMostPictureRanks ranks.
+/// `most_bytes`, has more than kMostPictureRanks ranks, or hundreds of groups of heads.
 Row grid_json(const Schedule& schedule, int64_t most_bytes);
 
 }  // namespace ringfold

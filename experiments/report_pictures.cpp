@@ -53,6 +53,8 @@ Schedule plan_again(const Row& row, int64_t& planned) {
   const Case item = case_of(row);
   RINGFOLD_CHECK(item.cluster.ranks() <= kMostPlannedRanks, ExitCode::unavailable,
                  "plans of more than {} ranks are not drawn", kMostPlannedRanks);
+  RINGFOLD_CHECK(item.problem.heads.kv <= kMostPlannedHeads, ExitCode::unavailable,
+                 "plans of more than {} kv heads are not drawn", kMostPlannedHeads);
   RINGFOLD_CHECK(planned + work_of(item) <= kMostPlanned, ExitCode::unavailable,
                  "too many large plans in one report: make one of fewer results");
   planned += work_of(item);

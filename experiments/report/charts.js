@@ -108,7 +108,7 @@ function ruleLine(rule, xScale, yScale, frame) {
 // href}], ticks: [{at, title}], strong}]; x: {label, log, text, low, high}. `spread`: dots of a row stand below each
 // other.
 function rowChart(width, {rows, x, line = 26, spread = false, aside = null}) {
-  const widest = most(rows.map((row) => textWidth(row.label)));
+  const widest = most(rows.map((row) => textWidth(row.label, 12, 700)));
   if (aside === null) aside = widest < width * (width > 560 ? 0.36 : 0.2);
   const left = aside ? widest + 14 : 2;
   const step = aside ? line : line + 17;
@@ -136,7 +136,7 @@ function rowChart(width, {rows, x, line = 26, spread = false, aside = null}) {
                     {x: left - 8, y: middle + 4, 'text-anchor': 'end', class: row.strong ? 'label strong' : 'label'},
                     row.label) :
                 svg('text', {x: left + 4, y: top - 3, class: row.strong ? 'label strong' : 'label'},
-                    fitted(row.label, width - 12)));
+                    fitted(row.label, (width - 12) * (row.strong ? 0.9 : 1))));
     for (const bar of row.bars || []) {
       const begin = scale(bar.from);
       picture.append(

@@ -57,8 +57,8 @@ const counted = (count, noun) => `${whole(count)} ${noun}${count === 1 ? '' : 's
 
 // The width of a text of the charts, without drawing it.
 const ruler = document.createElement('canvas').getContext('2d');
-function textWidth(text, size = 12) {
-  ruler.font = `${size}px system-ui, sans-serif`;
+function textWidth(text, size = 12, weight = 400) {
+  ruler.font = `${weight} ${size}px system-ui, sans-serif`;
   return ruler.measureText(text).width * 1.04;
 }
 function fitted(text, width, size = 12) {

@@ -89,6 +89,7 @@ class Report(ProgramTest):
         path = self.report('out')
         self.browser.resize(1600)
         self.browser.open(path)
+        self.go(f'why/{len(rows) - 1}')  # the longest name
         self.check_looks('shipped')
         self.browser.resize(1600, scheme='dark')
         for page in PAGES:

@@ -143,6 +143,8 @@ TEST_CASE("a row's case is planned again, whatever its inputs are") {
   cases.push_back(a_case(R"({"problem": {"sequences": [{"query": 320}], "heads": {"query": 2, "kv": 2, "dim": 8}},
     "cluster": {"sp": 65}, "strategies": ["naive_ring"]})"));
   cases.push_back(a_case("[]"));
+  cases.push_back(a_case(R"({"problem": {"sequences": [{"query": 32}], "heads": {"query": 257, "kv": 257, "dim": 8}},
+    "strategies": ["naive_ring"]})"));
   add_pictures(cases, Traces(), 100'000);
   CHECK(cases[0].json.contains("planned"));
   CHECK(cases[0].json.contains("grid"));
@@ -151,6 +153,7 @@ TEST_CASE("a row's case is planned again, whatever its inputs are") {
     CHECK_FALSE(cases[i].json.contains("planned"));
     CHECK_FALSE(cases[i].json["no_plan"].get<std::string>().empty());
   }
+  CHECK_THAT(cases[4].json["no_plan"].get<std::string>(), Catch::Matchers::ContainsSubstring("more than 256 kv heads"));
   CHECK_THAT(cases[2].json["no_plan"].get<std::string>(), Catch::Matchers::ContainsSubstring("more than 64 ranks"));
 }
 
