@@ -124,7 +124,8 @@ TEST_CASE("what is said of exchanges that a transport keeps to itself is nothing
   Timeline timeline(folder.file("t.json"));
   timeline.add(trace);
   timeline.write();
-  for (const json& event : read(folder.file("t.json"))["traceEvents"]) {
+  const json page = read(folder.file("t.json"));
+  for (const json& event : page["traceEvents"]) {
     CHECK(event["ph"] != "s");
     if (event["ph"] == "X") CHECK(event["tid"] != 1);
   }
