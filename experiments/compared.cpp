@@ -23,6 +23,7 @@ bool differ(const Json& a, const Json& b) {
 std::string text_of(const Json& environment, const std::string& field) {
   if (!environment.contains(field)) return "nothing";
   const Json& value = environment[field];
+  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 

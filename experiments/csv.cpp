@@ -10,7 +10,7 @@ using OnCell = std::function<void(const std::string& name, std::string text)>;
 void flatten_into(const Row& json, const std::string& prefix, const OnCell& on_cell) {
   for (const auto& [key, value] : json.items()) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
-    if (value.is_object() && !value.empty()) {
+    if (value.is_object()) {
       flatten_into(value, name, on_cell);
     } else if (value.is_string()) {
       on_cell(name, csv_text(value.get_ref<const std::string&>()));

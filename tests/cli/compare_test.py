@@ -204,7 +204,7 @@ class CannotPassByAccident(ResultsTest):
         for row in rows:
             row['environment'].update(link_gbps=20.0)
         self.write_rows('b', rows)
-        self.assertIn('link_gbps: A 10.0, B 20.0', self.ringfold('compare', 'a', 'b').stdout)
+        self.assertIn('link_gbps: A 10, B 20', self.ringfold('compare', 'a', 'b').stdout)
 
 
 class Revisions(ResultsTest):

@@ -26,5 +26,5 @@ TEST_CASE("a row becomes dotted names, and lists stay whole") {
   std::vector<std::string> cells;
   flatten(Row::parse(R"({"a": {"b": {"c": 1.5}, "d": [1, [2]], "e": {}}, "f": "-x", "g": null, "h": true, "i": -1})"),
           [&](const std::string& name, const std::string& text) { cells.push_back(name + ":" + text); });
-  CHECK(cells == std::vector<std::string>{"a.b.c:1.5", "a.d:[1,[2]]", "a.e:{}", "f:'-x", "g:", "h:true", "i:-1"});
+  CHECK(cells == std::vector<std::string>{"a.b.c:1.5", "a.d:[1,[2]]", "f:'-x", "g:", "h:true", "i:-1"});
 }
