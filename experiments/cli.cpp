@@ -97,7 +97,7 @@ void add_export(CLI::App& program, std::string& path, Action& action) {
 }
 
 /// Of several processes the first speaks for all, except where they work together: in `run`.
-bool is_silent() { return launched_rank() > 0; }
+bool is_silent() { return launched_rank().value_or(0) > 0; }
 
 ExitCode run(int argc, char** argv) {
   CLI::App program;

@@ -31,13 +31,13 @@ void GroupRunner::run_rounds(std::vector<Running>& cases) {
 
 /// All: tells the leader's repeats what the round took. Whether they are enough.
 bool GroupRunner::add_round(const std::vector<Running>& cases, Repeats& repeats) {
-  nlohmann::json mine = nlohmann::json::array();  // [case][rank], empty for one that has failed
-  for (const Running& running : cases) {
-    mine.push_back(running.session && !running.has_failed ? running.session->latest_ms() : std::vector<double>());
-  }
   if (!repeats.depend_on_time()) {
     repeats.add(std::vector<std::optional<double>>(cases.size()));
     return repeats.are_enough();
+  }
+  nlohmann::json mine = nlohmann::json::array();  // [case][rank], empty for one that has failed
+  for (const Running& running : cases) {
+    mine.push_back(running.session && !running.has_failed ? running.session->latest_ms() : std::vector<double>());
   }
   const std::string answer = team_.decide(mine.dump(), [&](const std::vector<std::string>& all) {
     std::vector<std::optional<double>> slowest(cases.size(), 0.0);

@@ -39,11 +39,7 @@ std::string outcome_text(const Outcome& outcome) {
 }
 
 void print_table(const std::vector<Row>& rows) {
-  TableStyle style;
-  style.colours = !style_of(STDOUT_FILENO).off.empty();
-  style.columns = terminal_columns(STDOUT_FILENO);
-  style.is_unicode = speaks_unicode();
-  fmt::print("{}", results_table(rows, style));
+  fmt::print("{}", results_table(rows, table_style_of(STDOUT_FILENO)));
   RINGFOLD_CHECK(std::fflush(stdout) == 0, ExitCode::internal, "cannot write to standard output");
 }
 

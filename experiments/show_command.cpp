@@ -41,10 +41,7 @@ Row slim(Row& row) {
 }  // namespace
 
 ExitCode show_command(const std::string& path) {
-  TableStyle style;
-  style.colours = !style_of(STDOUT_FILENO).off.empty();
-  style.columns = terminal_columns(STDOUT_FILENO);
-  style.is_unicode = speaks_unicode();
+  const TableStyle style = table_style_of(STDOUT_FILENO);
   const std::vector<std::string> files = result_files(path);
   ReadSummary all;
   for (const std::string& file : files) {

@@ -192,6 +192,14 @@ std::string summary_text(const std::vector<Row>& rows) {
 
 }  // namespace
 
+TableStyle table_style_of(int fd) {
+  TableStyle style;
+  style.colours = !style_of(fd).off.empty();
+  style.columns = terminal_columns(fd);
+  style.is_unicode = speaks_unicode();
+  return style;
+}
+
 std::string results_table(const std::vector<Row>& rows, const TableStyle& style) {
   if (rows.empty()) return "no results\n";
   const std::vector<bool> best = best_rows(rows);

@@ -14,6 +14,9 @@ struct TableStyle {
   bool is_unicode = false;  ///< bars may be drawn with more than ASCII
 };
 
+/// What suits the terminal, or the file, behind a descriptor.
+TableStyle table_style_of(int fd);
+
 /// The table of a run: one line a row, problems together, the fastest passed strategy of each problem with a star;
 /// under it what is odd about their repeats, why rows were skipped, refuted or failed, and how many there are of each;
 /// on a terminal, bars.

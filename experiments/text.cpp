@@ -1,5 +1,7 @@
 #include "experiments/text.h"
 
+#include "transports/launch.h"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
@@ -79,7 +81,7 @@ int64_t width_of(std::string_view text) {
 namespace {
 
 /// A launcher gives its processes a terminal of their own, whatever it writes to itself.
-bool is_terminal(int fd) { return ::isatty(fd) != 0 && std::getenv("PMIX_RANK") == nullptr; }
+bool is_terminal(int fd) { return ::isatty(fd) != 0 && !launched_rank(); }
 
 }  // namespace
 

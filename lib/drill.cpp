@@ -8,7 +8,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <span>
 #include <vector>
 
 namespace ringfold {
@@ -36,12 +35,6 @@ const Drill& wanted_drill() {
   return wanted;
 }
 
-std::string list_of(std::span<const std::string_view> names) {
-  std::string text;
-  for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
-}
-
 int whole_number(std::string_view key, std::string_view text, int least) {
   int value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -56,7 +49,7 @@ Drill::Does deed(std::string_view text) {
     if (name == text) return does;
     names.push_back(name);
   }
-  throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: do is one of {}, not '{}'", list_of(names), text));
+  throw Error(ExitCode::usage, fmt::format("RINGFOLD_DRILL: do is one of {}, not '{}'", fmt::join(names, ", "), text));
 }
 
 void go(Drill::Does does) {
@@ -110,7 +103,7 @@ Drill parse_drill(std::string_view text) {
   RINGFOLD_CHECK(given[0] && given[1] && given[2] && !drill.place.empty(), ExitCode::usage,
                  "RINGFOLD_DRILL: needs rank=N at=PLACE do=WHAT");
   RINGFOLD_CHECK(std::ranges::find(kPlaces, drill.place) != kPlaces.end(), ExitCode::usage,
-                 "RINGFOLD_DRILL: at is one of {}, not '{}'", list_of(kPlaces), drill.place);
+                 "RINGFOLD_DRILL: at is one of {}, not '{}'", fmt::join(kPlaces, ", "), drill.place);
   return drill;
 }
 

@@ -53,9 +53,9 @@ bool has_rank(pid_t process) {
 
 }  // namespace
 
-int launched_rank() {
+std::optional<int> launched_rank() {
   const char* rank = std::getenv("PMIX_RANK");
-  return rank == nullptr ? 0 : std::atoi(rank);
+  return rank == nullptr ? std::nullopt : std::optional(std::atoi(rank));
 }
 
 void die_with_launcher() {

@@ -27,8 +27,8 @@ std::unique_ptr<Launch> find_launch();
 /// PMIx's version, or why there is none: for the doctor.
 std::string describe_launch();
 
-/// The rank that a launcher gave this process, before anybody is asked; 0 if none has.
-int launched_rank();
+/// The rank that a launcher gave this process, before anybody is asked; nothing if none has.
+std::optional<int> launched_rank();
 
 /// From here on this process dies with its launcher, even if that dies without a word and even if what it started is a
 /// script that has started this process.

@@ -2,12 +2,10 @@
 #include "lib/error.h"
 #include "transports/launch.h"
 
-#include <cstdlib>
-
 namespace ringfold {
 
 std::unique_ptr<Launch> find_launch() {
-  RINGFOLD_CHECK(std::getenv("PMIX_RANK") == nullptr, ExitCode::unavailable,
+  RINGFOLD_CHECK(!launched_rank(), ExitCode::unavailable,
                  "started by a launcher, but built without PMIx: install libpmix-dev and build again");
   refuse_other_launchers("this program is built without PMIx (install libpmix-dev and build again)");
   return nullptr;

@@ -126,7 +126,7 @@ class PmixLaunch final : public Launch {
 }  // namespace
 
 std::unique_ptr<Launch> find_launch() {
-  if (std::getenv("PMIX_RANK") != nullptr && std::getenv("PMIX_NAMESPACE") != nullptr) {
+  if (launched_rank() && std::getenv("PMIX_NAMESPACE") != nullptr) {
     return std::make_unique<PmixLaunch>();
   }
   refuse_other_launchers("without PMIx");

@@ -78,15 +78,9 @@ std::optional<std::string> unavailable() {
   }
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 std::string describe() {
   const UcxContext context(2);
-  return fmt::format("{}; transports {}; memory of {}", ucx_library_text(), joined(context.transports()),
+  return fmt::format("{}; transports {}; memory of {}", ucx_library_text(), fmt::join(context.transports(), ", "),
                      context.moves(MemoryKind::cuda) ? "host and CUDA" : "host");
 }
 

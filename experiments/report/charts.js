@@ -25,14 +25,7 @@ function xyChart(width, {x, y, series, rules = [], square = false, dodge = false
           {log: x.log, ticks: x.ticks, count: Math.max(3, Math.floor((frame.right - frame.left) / 90))});
   if (!x.names && !x.log) padLinear(xScale, frame, allX);
   const picture =
-      svg('svg', {
-        width,
-        height: tall,
-        viewBox: `0 0 ${width} ${tall}`,
-        role: 'img',
-        class: 'chart',
-        'aria-label': `${y.label} against ${x.label}`
-      },
+      makePicture(width, tall, 'chart', `${y.label} against ${x.label}`,
           xAxis(
               frame, xScale.fixed || xScale, x.label,
               x.names ? (i) => fitted(x.names[i], (frame.right - frame.left) / x.names.length - 6, 11) : x.text),
@@ -125,9 +118,8 @@ function rowChart(width, {rows, x, line = 26, spread = false, aside = null}) {
       low, high, frame.left, frame.right,
       {log: x.log, count: Math.max(3, Math.floor((frame.right - frame.left) / 80))});
   const tall = frame.bottom + 42;
-  const picture = svg(
-      'svg', {width, height: tall, viewBox: `0 0 ${width} ${tall}`, role: 'img', class: 'chart', 'aria-label': x.label},
-      xAxis(frame, scale, x.label, x.text), frameBox(frame));
+  const picture =
+      makePicture(width, tall, 'chart', x.label, xAxis(frame, scale, x.label, x.text), frameBox(frame));
   rows.forEach((row, i) => {
     const top = frame.top + i * step + (aside ? 0 : 17);
     const middle = top + line / 2;

@@ -34,14 +34,7 @@ function ganttChart(width, gantt, end) {
       0, end, frame.left, frame.right, {pad: false, count: Math.max(3, Math.floor((frame.right - left) / 80))});
   const tall = frame.bottom + 42;
   const picture =
-      svg('svg', {
-        width,
-        height: tall,
-        viewBox: `0 0 ${width} ${tall}`,
-        role: 'img',
-        class: 'chart gantt',
-        'aria-label': 'Gantt chart, a row a rank and queue'
-      },
+      makePicture(width, tall, 'chart gantt', 'Gantt chart, a row a rank and queue',
           xAxis(frame, scale, 'ms since the start'), frameBox(frame));
   lanes.forEach((lane, i) => {
     const queue = lane.queue ? 'exchange' : 'compute';

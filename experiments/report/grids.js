@@ -55,14 +55,7 @@ function layerPicture(width, item, grid, layer) {
   const toY = (q) => top + (down * q) / queries;
   const tall = top + down + 6;
   const picture =
-      svg('svg', {
-        width,
-        height: tall,
-        viewBox: `0 0 ${width} ${tall}`,
-        role: 'img',
-        class: 'chart grid',
-        'aria-label': `Schedule of ${item.label}`
-      },
+      makePicture(width, tall, 'chart grid', `Schedule of ${item.label}`,
           svg('text', {x: left, y: 13, class: 'tick'}, 'keys →'),
           svg('text', {x: 12, y: top + 2, class: 'tick', transform: `rotate(-90 12 ${top + 2})`, 'text-anchor': 'end'},
               '← queries'),

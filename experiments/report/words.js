@@ -19,6 +19,10 @@ function fill(node, attributes, children) {
 }
 const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+// A picture of so many pixels, with a name for those who cannot see it.
+const makePicture = (width, height, className, label, ...children) => svg(
+    'svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', class: className, 'aria-label': label},
+    ...children);
 
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 const sum = (list) => list.reduce((a, b) => a + b, 0);

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import pty
 import random
 import subprocess
 
@@ -257,24 +256,6 @@ class Files(ResultsTest):
                 self.assertIn(place, done.stderr)
         self.assertEqual(self.compared('a', 'b')['b']['unusable_lines'], 4)
 
-    def on_a_terminal(self, *arguments):
-        leader, follower = pty.openpty()
-        process = subprocess.Popen([PROGRAM, *arguments], cwd=self.folder, stdout=follower, stderr=follower,
-                                   env={**os.environ, 'TERM': 'xterm'})
-        os.close(follower)
-        text = b''
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            text += part
-        os.close(leader)
-        process.wait(timeout=PATIENCE)
-        return text.decode()
-
     def test_control_characters_never_reach_a_terminal(self):
         rows = [self.timed(row) for row in self.template_rows()]
         for row in rows:
@@ -289,7 +270,7 @@ class Files(ResultsTest):
         self.write_rows('a', rows)
         for arguments in (('show', 'b'), ('export', 'b', '--csv'), ('compare', 'a', 'b'), ('compare', 'a', CONTROL),
                           ('compare', 'a', 'b', '--json'), ('show', CONTROL)):
-            shown = self.on_a_terminal(*arguments)
+            shown = self.on_terminal(*arguments)[1]
             self.assertIn('evil', shown)
             for bad in (CONTROL, '\x1b[31m\x07', '\x07', '\u202e'):
                 self.assertNotIn(bad, shown, arguments)
@@ -299,7 +280,7 @@ class Files(ResultsTest):
     def test_verdicts_have_colours_on_a_terminal(self):
         self.side('a')
         self.side('b', 1.1, seed=2)
-        self.assertIn('\x1b[31m', self.on_a_terminal('compare', 'a', 'b'))
+        self.assertIn('\x1b[31m', self.on_terminal('compare', 'a', 'b')[1])
 
 
 class Show(ResultsTest):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pty
 import struct
 import subprocess
 import sys
@@ -53,6 +54,25 @@ class ProgramTest(unittest.TestCase):
                               stderr=subprocess.PIPE, **options)
         self.assertEqual(done.returncode, code, f'{arguments}\n{done.stdout}\n{done.stderr}')
         return done
+
+    def on_terminal(self, *arguments, **variables):
+        """Runs the program on a terminal of its own; its exit code and all that it shows."""
+        leader, follower = pty.openpty()
+        env = {key: value for key, value in os.environ.items() if key != 'NO_COLOR'}
+        process = subprocess.Popen([PROGRAM, *arguments], cwd=self.folder, stdin=follower, stdout=follower,
+                                   stderr=follower, env={**env, 'TERM': 'xterm', **variables})
+        os.close(follower)
+        text = b''
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(leader)
+        return process.wait(timeout=PATIENCE), text.decode()
 
     def start(self, *arguments):
         return subprocess.Popen([PROGRAM, *map(str, arguments)], cwd=self.folder, text=True,

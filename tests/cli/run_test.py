@@ -1,7 +1,6 @@
 """ringfold run: rows, table, exit codes."""
 
 import os
-import pty
 import resource
 import shlex
 import subprocess
@@ -158,36 +157,21 @@ class Table(ProgramTest):
         widths = {len(line) for line in done.stdout.splitlines()}
         self.assertLessEqual(max(widths), 120)
 
-    def on_terminal(self, **variables):
-        master, slave = pty.openpty()
-        env = {key: value for key, value in os.environ.items() if key != 'NO_COLOR'}
-        process = subprocess.Popen([PROGRAM, 'run', 'small.yaml', '--out', f'out{len(variables)}'], cwd=self.folder,
-                                   stdin=slave, stdout=slave, stderr=slave,
-                                   env={**env, 'TERM': 'xterm', **variables})
-        os.close(slave)
-        text = b''
-        while True:
-            try:
-                piece = os.read(master, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            text += piece
-        os.close(master)
-        self.assertEqual(process.wait(), 0)
-        return text.decode()
+    def run_on_terminal(self, **variables):
+        code, text = self.on_terminal('run', 'small.yaml', '--out', f'out{len(variables)}', **variables)
+        self.assertEqual(code, 0)
+        return text
 
     def test_a_terminal_gets_colours_and_a_bar(self):
         self.write('small.yaml', SMALL)
-        text = self.on_terminal()
+        text = self.run_on_terminal()
         self.assertIn('\x1b[1;32m', text)
         self.assertRegex(text, r'\r\x1b\[K\[=* *\] \d/3')
-        plain = self.on_terminal(NO_COLOR='1', LC_ALL='C')
+        plain = self.run_on_terminal(NO_COLOR='1', LC_ALL='C')
         self.assertNotIn('\x1b[1;32m', plain)
         bars = [line for line in plain.splitlines() if '####' in line]
         self.assertEqual([line.split()[0] for line in bars], ['naive_ring', 'balanced_ring', 'all_gather'])
-        fine = self.on_terminal(NO_COLOR='1', LC_ALL='C.UTF-8', UNUSED='')
+        fine = self.run_on_terminal(NO_COLOR='1', LC_ALL='C.UTF-8', UNUSED='')
         self.assertEqual([line.split()[0] for line in fine.splitlines() if '████' in line],
                          ['naive_ring', 'balanced_ring', 'all_gather'])
 

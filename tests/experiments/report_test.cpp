@@ -5,13 +5,11 @@
 #include "experiments/turns.h"
 #include "experiments/variation.h"
 #include "tests/catch.h"
+#include "tests/folder.h"
 
 #include <nlohmann/json.hpp>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 using namespace ringfold;
@@ -111,24 +109,17 @@ TEST_CASE("the median is over repeats of the slowest rank") {
 }
 
 TEST_CASE("memory is what machine and control groups leave") {
-  char folder[] = "/tmp/ringfold-memory-XXXXXX";
-  REQUIRE(::mkdtemp(folder) != nullptr);
-  const std::filesystem::path root = folder;
-  const auto write = [&](const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root / path).parent_path());
-    std::ofstream(root / path) << text;
-  };
-  write("proc/meminfo", "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:  800 kB\n");
-  CHECK(available_memory_bytes(folder) == 800 * 1024);
-  CHECK(total_memory_bytes(folder) == 1000 * 1024);
-  write("proc/self/cgroup", "0::/a/b\n");
-  write("sys/fs/cgroup/a/memory.max", "500000\n");
-  write("sys/fs/cgroup/a/memory.current", "300000\n");
-  write("sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 1000\n");
-  write("sys/fs/cgroup/a/b/memory.max", "max\n");
-  write("sys/fs/cgroup/a/b/memory.current", "5\n");
-  CHECK(available_memory_bytes(folder) == 201000);
-  std::filesystem::remove_all(root);
+  const Folder folder;
+  folder.write("proc/meminfo", "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:  800 kB\n");
+  CHECK(available_memory_bytes(folder.path()) == 800 * 1024);
+  CHECK(total_memory_bytes(folder.path()) == 1000 * 1024);
+  folder.write("proc/self/cgroup", "0::/a/b\n");
+  folder.write("sys/fs/cgroup/a/memory.max", "500000\n");
+  folder.write("sys/fs/cgroup/a/memory.current", "300000\n");
+  folder.write("sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 1000\n");
+  folder.write("sys/fs/cgroup/a/b/memory.max", "max\n");
+  folder.write("sys/fs/cgroup/a/b/memory.current", "5\n");
+  CHECK(available_memory_bytes(folder.path()) == 201000);
 }
 
 TEST_CASE("ranks work in turns, and nobody is left waiting") {

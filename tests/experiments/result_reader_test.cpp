@@ -3,19 +3,14 @@
 #include "experiments/printable.h"
 #include "experiments/row_shape.h"
 #include "tests/catch.h"
+#include "tests/folder.h"
 
 #include <nlohmann/json.hpp>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 using namespace ringfold;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kRow = R"({"schema": 1, "id": "0123456789abcdef", "name": "n", "status": "passed", "exit": 0,
   "reason": "", "strategy": "naive_ring", "options": {"heads": "contiguous"}, "transport": "in_process",
@@ -33,26 +28,6 @@ constexpr const char* kRow = R"({"schema": 1, "id": "0123456789abcdef", "name": 
 Row good_row() { return Row::parse(kRow); }
 
 /// A folder that goes when the test ends.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/ringfold-reader-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    root_ = name;
-  }
-  ~Folder() { fs::remove_all(root_); }
-
-  std::string write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path, std::ios::binary) << text;
-    return (root_ / path).string();
-  }
-  std::string path(const std::string& name = "") const { return (root_ / name).string(); }
-
- private:
-  fs::path root_;
-};
-
 struct Reading {
   ReadSummary summary;
   std::vector<int64_t> lines;

@@ -2,12 +2,12 @@
 
 #include "lib/error.h"
 #include "tests/catch.h"
+#include "tests/folder.h"
 #include "tests/ring_fixture.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -16,17 +16,6 @@ using namespace ringfold;
 using nlohmann::json;
 
 namespace {
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/ringfold-timeline-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(const std::string& name) const { return path + "/" + name; }
-  std::string path;
-};
 
 json read(const std::string& path) {
   std::ifstream in(path);
@@ -63,12 +52,12 @@ TEST_CASE("a timeline has two tracks a rank, and an arrow for each message") {
   const Folder folder;
   const Schedule schedule = hand_written_ring(3, 12, {2, 1, 8});
   {
-    Timeline timeline(folder.file("t.json"));
+    Timeline timeline(folder.path("t.json"));
     // Clocks of three hosts, which say different times of the same moment.
     timeline.add(ring_trace(schedule, {5'000'000, 77, 123'456'789'000}));
     timeline.write();
   }
-  const json trace = read(folder.file("t.json"));
+  const json trace = read(folder.path("t.json"));
   std::map<int, std::string> tracks;
   std::map<int, json> sent;
   std::map<int, json> received;
@@ -121,10 +110,10 @@ TEST_CASE("what is said of exchanges that a transport keeps to itself is nothing
   const Schedule schedule = hand_written_ring(2, 12, {2, 1, 8});
   Timeline::CaseTrace trace = ring_trace(schedule, {0, 0});
   trace.ranks[0].is_complete = false;
-  Timeline timeline(folder.file("t.json"));
+  Timeline timeline(folder.path("t.json"));
   timeline.add(trace);
   timeline.write();
-  const json page = read(folder.file("t.json"));
+  const json page = read(folder.path("t.json"));
   for (const json& event : page["traceEvents"]) {
     CHECK(event["ph"] != "s");
     if (event["ph"] == "X") CHECK(event["tid"] != 1);
@@ -136,27 +125,27 @@ TEST_CASE("a timeline is whole JSON whenever its writer goes, and nothing is lef
   const Schedule schedule = hand_written_ring(2, 12, {2, 1, 8});
   const Timeline::CaseTrace trace = ring_trace(schedule, {0, 0});
   {
-    Timeline timeline(folder.file("a.json"));
+    Timeline timeline(folder.path("a.json"));
     timeline.add(trace);
     timeline.add(trace);
   }
-  const json cut = read(folder.file("a.json"));
+  const json cut = read(folder.path("a.json"));
   CHECK(cut["otherData"]["clock_offsets"].size() == 2);
   CHECK(cut["traceEvents"].back()["pid"] == 1);
   {
-    const Timeline nothing(folder.file("b.json"));
+    const Timeline nothing(folder.path("b.json"));
   }
-  CHECK_FALSE(std::filesystem::exists(folder.file("b.json")));
-  std::ofstream(folder.file("c.json")) << "kept";
+  CHECK_FALSE(std::filesystem::exists(folder.path("b.json")));
+  std::ofstream(folder.path("c.json")) << "kept";
   {
-    const Timeline nothing(folder.file("c.json"));
+    const Timeline nothing(folder.path("c.json"));
   }
-  CHECK(std::filesystem::file_size(folder.file("c.json")) == 4);
+  CHECK(std::filesystem::file_size(folder.path("c.json")) == 4);
   {
-    Timeline empty(folder.file("d.json"));
+    Timeline empty(folder.path("d.json"));
     empty.write();
   }
-  CHECK(read(folder.file("d.json"))["traceEvents"].empty());
+  CHECK(read(folder.path("d.json"))["traceEvents"].empty());
   CHECK_THROWS_AS(Timeline("/no/dir/t.json"), Error);
   Timeline full("/dev/full");
   full.add(trace);
