@@ -1,6 +1,7 @@
 #include "kernels/host_device.h"
 
 #include "lib/error.h"
+#include "lib/host_stamp.h"
 
 #include <sys/mman.h>
 
@@ -18,18 +19,12 @@ constexpr int64_t kHugePage = int64_t{2} << 20;
 // More than any address space holds: not worth asking for, and safe to round up.
 constexpr int64_t kTooMuch = int64_t{1} << 56;
 
-// Work on a host queue has ended before anyone can ask.
-class HostFence : public Fence {
- public:
-  bool ready() override { return true; }
-  void wait() override {}
-};
-
 class HostQueue : public Queue {
  public:
   HostQueue(int threads, std::function<void()> tick) : threads_(threads), tick_(std::move(tick)) {}
-  std::unique_ptr<Fence> make_fence() override { return std::make_unique<HostFence>(); }
-  void record(Fence&) override {}
+  std::unique_ptr<Fence> make_fence() override { return make_stamp(); }
+  std::unique_ptr<Stamp> make_stamp() override { return std::make_unique<HostStamp>(); }
+  void record(Fence& fence) override { static_cast<HostStamp&>(fence).set(); }
   void wait(Fence& fence) override { fence.wait(); }
   void synchronize() override {}
   void tick() override {

@@ -2,6 +2,7 @@
 
 #include "lib/error.h"
 #include "lib/executor.h"
+#include "lib/lifetimes.h"
 
 #include <utility>
 
@@ -130,6 +131,37 @@ class Binder {
   BoundOperation bound_;
 };
 
+/// Do the memories of a block that is made and of one that is read overlap?
+bool overlap(const Program& program, BlockId made, BlockId read, int64_t dim) {
+  const auto begin = [&](BlockId id) { return program.offsets[static_cast<size_t>(id)]; };
+  const auto end = [&](BlockId id) { return begin(id) + bytes_of(program.blocks[static_cast<size_t>(id)], dim); };
+  return begin(made) < end(read) && begin(read) < end(made);
+}
+
+/// Lets attends write O and LSE themselves where the finish of their state is next and nothing that they read lies
+/// there.
+void finish_at_once(const Problem& problem, const Program& program, std::vector<BoundOperation>& operations) {
+  const Lifetimes lifetimes = lifetimes_of(program);
+  for (size_t i = 0; i + 1 < operations.size(); ++i) {
+    if (!is_finished_at_once(program, lifetimes, static_cast<int32_t>(i))) continue;
+    const auto& finish = std::get<Finish>(program.operations[i + 1]);
+    bool is_apart = true;
+    visit_operands(
+        program, program.operations[i],
+        [&](const View& view) {
+          for (const BlockId made : {finish.out, finish.lse}) {
+            is_apart = is_apart && !overlap(program, made, view.block, problem.heads.dim);
+          }
+        },
+        [](BlockId) {});
+    auto* attend = std::get_if<AttendTask>(&operations[i].tasks.back());
+    if (!is_apart || attend == nullptr) continue;
+    const auto& task = std::get<FinishTask>(operations[i + 1].tasks.front());
+    attend->finish = Finished{task.out, task.lse};
+    operations[i + 1].tasks.clear();
+  }
+}
+
 }  // namespace
 
 void BoundOperation::compute(Kernel& kernel, Queue& queue) const {
@@ -152,6 +184,7 @@ std::vector<BoundOperation> bind_program(const Problem& problem, const Program& 
   for (size_t i = 0; i < program.operations.size(); ++i) {
     operations.push_back(binder.bind(static_cast<int>(i), program.operations[i]));
   }
+  if (capabilities.finishes) finish_at_once(problem, program, operations);
   return operations;
 }
 

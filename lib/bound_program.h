@@ -6,13 +6,9 @@
 
 #include <cstddef>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace ringfold {
-
-/// One call of a kernel with its operands resolved to memory.
-using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask>;
 
 /// An operation with its operands resolved to memory: an exchange, or tasks for the kernel in order. Owns no blocks.
 struct BoundOperation {

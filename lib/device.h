@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ringfold {
@@ -17,6 +18,24 @@ class Fence {
   virtual bool ready() = 0;
   /// Blocks the calling thread until ready(); throws Error(deadline | peer_lost) when that will not happen.
   virtual void wait() = 0;
+  /// For whoever can wait for the mark without the host: a cudaEvent_t. Null: only the host can wait.
+  virtual void* native() { return nullptr; }
+};
+
+/// A fence that knows when it became ready.
+class Stamp : public Fence {
+ public:
+  /// ms from `earlier`, of a queue of the same device, to this one. Both must be ready.
+  virtual double ms_since(const Stamp& earlier) const = 0;
+};
+
+class Queue;
+
+/// Work of one or more queues that was noted down instead of started, to be started as often as wanted.
+class RecordedWork {
+ public:
+  virtual ~RecordedWork() = default;
+  virtual void start(Queue& queue) = 0;
 };
 
 /// An in-order stream of work on one device. A host queue runs work before the call that enqueues it returns.
@@ -24,6 +43,7 @@ class Queue {
  public:
   virtual ~Queue() = default;
   virtual std::unique_ptr<Fence> make_fence() = 0;
+  virtual std::unique_ptr<Stamp> make_stamp() = 0;
   virtual void record(Fence& fence) = 0;
   /// Later work on this queue starts only when the fence (of any queue or transport) is ready.
   virtual void wait(Fence& fence) = 0;
@@ -33,6 +53,12 @@ class Queue {
   virtual void tick() = 0;
   /// Host threads that one operation may use.
   virtual int threads() const = 0;
+  /// The queue as its device's runtime knows it, a cudaStream_t; null for a host queue.
+  virtual void* native() { return nullptr; }
+  /// From now on work enqueued here, and on queues that wait for fences of it, is noted down and not started. False if
+  /// the device cannot. Before it is ended, all those queues must have been waited for here.
+  virtual bool begin_recording() { return false; }
+  virtual std::unique_ptr<RecordedWork> end_recording() { return nullptr; }
 };
 
 /// Memory of one kind and what makes queues on it.
@@ -45,6 +71,8 @@ class Device {
   /// Bytes handed out by allocate() and not freed, now and at most.
   virtual int64_t allocated_bytes() const = 0;
   virtual int64_t peak_bytes() const = 0;
+  /// What the device has left for allocate(); nothing for a host, whose memory others share out.
+  virtual std::optional<int64_t> free_bytes() const { return std::nullopt; }
   virtual std::unique_ptr<Queue> make_queue() = 0;
   virtual void copy_to_device(std::byte* to, const std::byte* from, int64_t bytes) = 0;
   virtual void copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) = 0;

@@ -7,6 +7,22 @@
 #include <utility>
 
 namespace ringfold {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Clock::duration duration_of_ms(double ms) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(ms));
+}
+
+/// Recorded around one compute operation on a device queue, while it is watched.
+struct ComputeStamps {
+  std::unique_ptr<Stamp> begin;
+  std::unique_ptr<Stamp> start;
+  std::unique_ptr<Stamp> end;
+};
+
+}  // namespace
 
 struct Executor::Impl {
   const Schedule& schedule;
@@ -22,7 +38,17 @@ struct Executor::Impl {
   std::vector<int> dependencies;
   std::vector<std::unique_ptr<Fence>> fences;  ///< of each exchange, and of computes that an exchange depends on
   std::unique_ptr<Queue> queue;
-  std::vector<ExchangeSpan> spans;  ///< of each operation, while observed
+  std::unique_ptr<Stamp> begin;
+  std::unique_ptr<Stamp> end;
+  std::unique_ptr<Fence> first;       ///< the begin, for exchanges that depend on nothing of the run
+  std::vector<ExchangeSpan> spans;    ///< of each operation, while observed
+  std::vector<ComputeStamps> stamps;  ///< the same, on a device queue
+
+  bool has_exchanges = false;
+  bool is_stream_ordered = false;
+  bool may_record = true;
+  bool has_run = false;
+  std::unique_ptr<RecordedWork> recorded;
 
   Impl(const Schedule& schedule_, int rank_, Kernel& kernel_, Transport& transport_, Control& control_)
       : schedule(schedule_),
@@ -33,31 +59,100 @@ struct Executor::Impl {
         control(control_) {}
 
   void bind();
+  void make_fences();
+  void prepare();
+  bool is_on_device() const { return queue->native() != nullptr; }
+
+  void run(int& operation);
+  void enqueue_all(int& operation);
   void step(size_t operation);
+  void exchange(size_t operation, Fence* after);
+  void compute(size_t operation, Fence* after);
+  void stamp(std::unique_ptr<Stamp> ComputeStamps::* which, size_t operation);
+  void record(int& operation);
   void finish();
+  void tell_observer(Clock::time_point ended);
   Error in_context(const Error& error, int operation) const;
 };
 
 void Executor::Impl::bind() {
   RINGFOLD_INVARIANT(program.offsets.size() == program.blocks.size(), "rank {}: no buffers assigned", rank);
   const Capabilities capabilities = kernel.capabilities();
+  const MemoryKind memory = kernel.device().memory_kind();
   RINGFOLD_CHECK(capabilities.folds, ExitCode::unavailable, "the kernel cannot fold into a state");
-  RINGFOLD_CHECK(transport.moves(kernel.device().memory_kind()), ExitCode::unavailable,
-                 "the transport cannot move the kernel's memory");
   if (program.arena_bytes > 0) arena = kernel.device().allocate(program.arena_bytes);
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);
   dependencies = other_queue_dependencies(program, schedule.problem.heads.dim);
+  for (const BoundOperation& operation : operations) has_exchanges = has_exchanges || operation.exchange != nullptr;
+  RINGFOLD_CHECK(!has_exchanges || transport.moves(memory), ExitCode::unavailable,
+                 "the transport cannot move the kernel's memory");
+  is_stream_ordered = has_exchanges && transport.is_stream_ordered();
+  make_fences();
+  prepare();
+}
+
+void Executor::Impl::make_fences() {
+  begin = queue->make_stamp();
+  end = queue->make_stamp();
+  first = queue->make_fence();
   fences.resize(operations.size());
   for (size_t i = 0; i < operations.size(); ++i) {
-    if (operations[i].exchange) {
-      fences[i] = transport.make_fence();
-      if (dependencies[i] >= 0) {
-        auto& fence = fences[static_cast<size_t>(dependencies[i])];
-        if (!fence) fence = queue->make_fence();
-      }
-    }
+    if (!operations[i].exchange) continue;
+    fences[i] = transport.make_fence();
+    if (dependencies[i] < 0) continue;
+    auto& fence = fences[static_cast<size_t>(dependencies[i])];
+    if (!fence) fence = queue->make_fence();
   }
+}
+
+/// All that takes time or memory before the first run.
+void Executor::Impl::prepare() {
+  std::vector<const BoundExchange*> exchanges;
+  for (BoundOperation& operation : operations) {
+    for (KernelTask& task : operation.tasks) kernel.prepare(task);
+    if (operation.exchange) exchanges.push_back(operation.exchange.get());
+    control.tick();
+  }
+  // Programs without exchanges take part: ranks tell each other what they need to know.
+  transport.announce(exchanges, {arena.get(), static_cast<size_t>(program.arena_bytes)}, kernel.device().memory_kind());
+}
+
+void Executor::Impl::run(int& operation) {
+  const bool records = may_record && observer == nullptr && is_on_device() && (is_stream_ordered || !has_exchanges);
+  // The first run warms up what cannot be recorded.
+  if (records && has_run && !recorded) record(operation);
+  queue->record(*begin);
+  if (records && recorded) {
+    control.enter(0, "recorded program");
+    recorded->start(*queue);
+  } else {
+    enqueue_all(operation);
+  }
+  queue->record(*end);
+  operation = -1;
+  finish();
+  has_run = true;
+}
+
+void Executor::Impl::record(int& operation) {
+  if (!queue->begin_recording()) {
+    may_record = false;
+    return;
+  }
+  enqueue_all(operation);
+  recorded = queue->end_recording();
+}
+
+void Executor::Impl::enqueue_all(int& operation) {
+  if (is_stream_ordered) queue->record(*first);
+  Fence* last = nullptr;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    operation = static_cast<int>(i);
+    step(i);
+    if (operations[i].exchange) last = fences[i].get();
+  }
+  if (is_stream_ordered && last != nullptr) queue->wait(*last);
 }
 
 void Executor::Impl::step(size_t i) {
@@ -67,24 +162,48 @@ void Executor::Impl::step(size_t i) {
   RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
   if (observer != nullptr) observer->begin(operation);
   Fence* after = dependencies[i] < 0 ? nullptr : fences[static_cast<size_t>(dependencies[i])].get();
-  if (bound.exchange) {
-    if (observer != nullptr) observer->start(operation);
-    transport.enqueue(*bound.exchange, after, *fences[i]);
-  } else {
-    if (after != nullptr) queue->wait(*after);
-    if (observer != nullptr) observer->start(operation);
-    bound.compute(kernel, *queue);
-    if (fences[i]) queue->record(*fences[i]);
-  }
+  bound.exchange ? exchange(i, after) : compute(i, after);
   if (observer != nullptr) observer->end(operation);
 }
 
+void Executor::Impl::exchange(size_t i, Fence* after) {
+  if (observer != nullptr) observer->start(static_cast<int>(i));
+  if (after == nullptr && is_stream_ordered) after = first.get();
+  transport.enqueue(*operations[i].exchange, after, *fences[i]);
+}
+
+void Executor::Impl::compute(size_t i, Fence* after) {
+  stamp(&ComputeStamps::begin, i);
+  if (after != nullptr) queue->wait(*after);
+  if (observer != nullptr) observer->start(static_cast<int>(i));
+  stamp(&ComputeStamps::start, i);
+  operations[i].compute(kernel, *queue);
+  stamp(&ComputeStamps::end, i);
+  if (fences[i]) queue->record(*fences[i]);
+}
+
+void Executor::Impl::stamp(std::unique_ptr<Stamp> ComputeStamps::* which, size_t i) {
+  if (!stamps.empty()) queue->record(*(stamps[i].*which));
+}
+
 void Executor::Impl::finish() {
+  if (is_stream_ordered) transport.watch(*end);
   queue->synchronize();
+  const Clock::time_point ended = Clock::now();
   transport.synchronize();
   control.enter(-1, "");
-  for (size_t i = 0; observer != nullptr && i < operations.size(); ++i) {
-    if (operations[i].exchange) observer->exchanged(static_cast<int>(i), spans[i]);
+  if (observer != nullptr) tell_observer(ended);
+}
+
+/// A device's times are told by how long they were before the end.
+void Executor::Impl::tell_observer(Clock::time_point ended) {
+  const auto at = [&](const Stamp& stamp) { return ended - duration_of_ms(end->ms_since(stamp)); };
+  for (size_t i = 0; i < operations.size(); ++i) {
+    if (operations[i].exchange) {
+      observer->exchanged(static_cast<int>(i), spans[i]);
+    } else if (!stamps.empty()) {
+      observer->computed(static_cast<int>(i), {at(*stamps[i].begin), at(*stamps[i].start), at(*stamps[i].end)});
+    }
   }
 }
 
@@ -111,24 +230,32 @@ BoundBlock Executor::bound(BlockId block) const {
   return {&impl_->program.blocks[index], impl_->arena.get() + impl_->program.offsets[index]};
 }
 
+double Executor::latest_ms() const { return impl_->end->ms_since(*impl_->begin); }
+
+void Executor::allow_recording(bool allowed) { impl_->may_record = allowed; }
+
+bool Executor::is_recorded() const { return impl_->recorded != nullptr; }
+
 void Executor::observe(ExecutionObserver* observer) {
+  const size_t watched = observer == nullptr ? 0 : impl_->operations.size();
   impl_->observer = observer;
-  impl_->spans.assign(observer == nullptr ? 0 : impl_->operations.size(), {});
+  impl_->spans.assign(watched, {});
+  impl_->stamps.clear();
   for (size_t i = 0; i < impl_->operations.size(); ++i) {
     const auto& exchange = impl_->operations[i].exchange;
     if (exchange) exchange->span = observer == nullptr ? nullptr : &impl_->spans[i];
+  }
+  if (!impl_->is_on_device()) return;
+  for (size_t i = 0; i < watched; ++i) {
+    Queue& queue = *impl_->queue;
+    impl_->stamps.push_back({queue.make_stamp(), queue.make_stamp(), queue.make_stamp()});
   }
 }
 
 void Executor::run() {
   int operation = -1;
   try {
-    for (size_t i = 0; i < impl_->operations.size(); ++i) {
-      operation = static_cast<int>(i);
-      impl_->step(i);
-    }
-    operation = -1;
-    impl_->finish();
+    impl_->run(operation);
   } catch (const Error& error) {
     impl_->transport.cancel();
     throw impl_->in_context(error, operation);

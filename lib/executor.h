@@ -5,6 +5,7 @@
 #include "lib/schedule.h"
 #include "lib/transport.h"
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -16,6 +17,13 @@ struct BoundBlock {
   std::byte* data = nullptr;
 };
 
+/// When a compute operation was done on a device, of the steady clock.
+struct ComputeSpan {
+  std::chrono::steady_clock::time_point begin{};
+  std::chrono::steady_clock::time_point start{};
+  std::chrono::steady_clock::time_point end{};
+};
+
 /// Sees a rank's operations go by on the host, for timelines. On a host queue a compute operation has ended at end().
 class ExecutionObserver {
  public:
@@ -24,13 +32,17 @@ class ExecutionObserver {
   virtual void start(
       int operation) = 0;               ///< what it depends on has ended, or has been handed to the device to wait for
   virtual void end(int operation) = 0;  ///< it has been enqueued
+  /// Of a compute operation on a device queue, once all has ended, in program order: the same three as the device has
+  /// seen them.
+  virtual void computed(int, const ComputeSpan&) {}
   /// Once all has ended, for each exchange in program order: when it was in flight, as the transport says.
   virtual void exchanged(int, const ExchangeSpan&) {}
 };
 
 /// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues,
-/// in program order, and waits once at the end. The schedule must have buffers assigned and be proved, and must outlive
-/// this.
+/// in program order, and waits once at the end; where transport and device allow it, the whole program is recorded in
+/// the second run and started as one from then on. The schedule must have buffers assigned and be proved, and must
+/// outlive this.
 class Executor {
  public:
   Executor(const Schedule& schedule, int rank, Kernel& kernel, Transport& transport, Control& control);
@@ -41,6 +53,11 @@ class Executor {
   /// One forward. May be repeated; inputs are kept. Throws Error naming the rank and the operation; the transport is
   /// cancelled then, and this object fit only to be destroyed.
   void run();
+  /// How long the latest run took on the kernel's queue: from when it could begin to when all had ended.
+  double latest_ms() const;
+  /// Whether runs may be recorded; they may be if nothing is said. Does nothing where they cannot be.
+  void allow_recording(bool allowed);
+  bool is_recorded() const;
   /// Null (the default) for none; must outlive the runs. Without one, nothing but two tests of a pointer is spent on
   /// it.
   void observe(ExecutionObserver* observer);

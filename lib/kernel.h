@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lib/device.h"
+#include "lib/inputs.h"
 #include "lib/problem.h"
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace ringfold {
@@ -45,6 +47,18 @@ struct StateTensor {
   Tensor lse;  ///< same heads and segments as o
 };
 
+/// What a kernel has found out about a task and keeps with it: plans, scratch memory, tables on the device.
+class PreparedTask {
+ public:
+  virtual ~PreparedTask() = default;
+};
+
+/// Where a finished state goes: O in `out`'s dtype and a dense LSE, rows and heads as the state's.
+struct Finished {
+  Tensor out;
+  Tensor lse;
+};
+
 /// q: [tokens, query heads, dim]; each query sees the keys of its own sequence, in any piece, that the mask lets
 /// through by position. Query head h reads kv head h / group. Rows of `state` = rows of q.
 struct AttendTask {
@@ -56,6 +70,9 @@ struct AttendTask {
   int64_t dim = 0;
   int64_t group = 1;  ///< query heads per kv head
   double scale = 1.0;
+  /// Set only for a kernel that finishes: O and LSE are wanted, and nobody reads the state that is written.
+  std::optional<Finished> finish = std::nullopt;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
 };
 
 /// Writes into `state` the merge of the parts, in their order; rows that no part holds become empty.
@@ -63,6 +80,7 @@ struct MergeTask {
   std::vector<StateTensor> parts;
   StateTensor state;
   int64_t dim = 0;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
 };
 
 /// Converts a state to O in `out`'s dtype and a dense LSE.
@@ -71,6 +89,7 @@ struct FinishTask {
   Tensor out;
   Tensor lse;
   int64_t dim = 0;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
 };
 
 /// Copies rows of `from` to the rows of `to` at the same positions and heads; to's dtype = from's dtype.
@@ -78,7 +97,11 @@ struct CopyTask {
   Tensor from;
   Tensor to;
   int64_t channels = 0;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
 };
+
+/// One call of a kernel with its operands resolved to memory.
+using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask>;
 
 /// What a kernel can do, known before anything runs.
 struct Capabilities {
@@ -86,7 +109,8 @@ struct Capabilities {
   bool folds = true;           ///< AttendTask::fold is done in the kernel
   bool many_kv_pieces = true;  ///< more than one KvPiece an attend
   /// Why a problem cannot be run, naming the key at fault; empty if it can.
-  std::function<std::optional<std::string>(const Problem&)> refuses;
+  std::function<std::optional<std::string>(const Problem&)> refuses = {};
+  bool finishes = false;  ///< AttendTask::finish is done in the kernel
 };
 
 /// An attention backend: knows no ranks. Calls enqueue work; NaN outside the segments must not change a bit.
@@ -99,11 +123,17 @@ class Kernel {
   virtual void merge(Queue& queue, const MergeTask& task) = 0;
   virtual void finish(Queue& queue, const FinishTask& task) = 0;
   virtual void copy(Queue& queue, const CopyTask& task) = 0;
+  /// Does beforehand what takes time or memory, and keeps it in the task: enqueuing it allocates nothing then.
+  /// Optional: a task that was not prepared is prepared each time that it is enqueued.
+  virtual void prepare(KernelTask&) {}
+  /// Makes the rows of `to` where they lie; false if the kernel cannot, and the host has to make them.
+  virtual bool generate(Queue&, const GeneratedInputs&, InputTensor, const Tensor&) { return false; }
 };
 
 struct KernelOptions {
   int threads = 1;             ///< host threads within a rank
   std::function<void()> tick;  ///< sign of life, see Queue::tick; may be empty
+  int device = 0;              ///< which of this host's devices: below KernelInfo::devices()
 };
 
 struct KernelInfo {
@@ -113,8 +143,10 @@ struct KernelInfo {
   std::optional<std::string> (*unavailable)();
   /// One line for `doctor`: versions, instruction set, fallbacks in use.
   std::string (*describe)();
-  /// One kernel object a rank. Requires !unavailable().
+  /// One kernel object a rank, made and used in the rank's thread. Requires !unavailable().
   std::unique_ptr<Kernel> (*make)(const KernelOptions&);
+  /// Devices of this host, each for one rank; null: any number of ranks share the host.
+  int (*devices)() = nullptr;
 };
 
 std::span<const KernelInfo> kernel_table();
@@ -123,6 +155,6 @@ const KernelInfo* find_kernel(std::string_view id);
 }  // namespace ringfold
 
 /// The last line of kernels/<id>.cpp (or of its stub), at global scope.
-#define RINGFOLD_KERNEL(id, summary, unavailable, describe, make) \
-  extern const ::ringfold::KernelInfo kernel_info_##id;           \
-  const ::ringfold::KernelInfo kernel_info_##id = {#id, summary, unavailable, describe, make};
+#define RINGFOLD_KERNEL(id, summary, unavailable, describe, ...) \
+  extern const ::ringfold::KernelInfo kernel_info_##id;          \
+  const ::ringfold::KernelInfo kernel_info_##id = {#id, summary, unavailable, describe, __VA_ARGS__};

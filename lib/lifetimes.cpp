@@ -35,6 +35,18 @@ BlockId folded_in_place(const Program& program, const Lifetimes& lifetimes, int3
   return before == after ? attend->state_in : kNoBlock;
 }
 
+bool is_finished_at_once(const Program& program, const Lifetimes& lifetimes, int32_t index) {
+  const auto next = static_cast<size_t>(index) + 1;
+  if (next >= program.operations.size()) return false;
+  const auto* attend = std::get_if<Attend>(&program.operations[next - 1]);
+  const auto* finish = std::get_if<Finish>(&program.operations[next]);
+  if (attend == nullptr || finish == nullptr || finish->state.block != attend->state) return false;
+  const auto made = static_cast<size_t>(attend->state);
+  const Block& state = program.blocks[made];
+  const auto is_whole = [&](const View& view) { return view.tokens == state.tokens && view.heads == state.heads; };
+  return is_whole(attend->q) && is_whole(finish->state) && lifetimes.reads[made] == 1;
+}
+
 int64_t most_alive_bytes(const Program& program, int64_t dim) {
   const Lifetimes lifetimes = lifetimes_of(program);
   const size_t operations = program.operations.size();

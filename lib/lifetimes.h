@@ -22,6 +22,9 @@ Lifetimes lifetimes_of(const Program& program);
 /// the old one and both lie alike in memory; kNoBlock if there is none.
 BlockId folded_in_place(const Program& program, const Lifetimes& lifetimes, int32_t index);
 
+/// Is the operation an attend, and the next one the finish of the state that it makes, which nobody else needs?
+bool is_finished_at_once(const Program& program, const Lifetimes& lifetimes, int32_t index);
+
 /// Bytes of the blocks alive at once, at most, in program order, with states folded in place.
 int64_t most_alive_bytes(const Program& program, int64_t dim);
 

@@ -53,7 +53,6 @@ std::vector<int32_t> assign_slots(const Program& program, int64_t dim, Slots& sl
     const Operation& operation = program.operations[static_cast<size_t>(i)];
     const BlockId folded = folded_in_place(program, lifetimes, i);
     if (folded != kNoBlock) slot(std::get<Attend>(operation).state) = slot(folded);
-    dead.clear();
     const auto dies = [&](BlockId block) {
       if (lifetimes.last_use[static_cast<size_t>(block)] == i && block != folded) dead.push_back(block);
     };
@@ -63,10 +62,13 @@ std::vector<int32_t> assign_slots(const Program& program, int64_t dim, Slots& sl
           take(block);
           dies(block);
         });
-    // What an operation reads and what it makes lie apart, so memory is free only afterwards.
+    // What an operation reads and what it makes lie apart, so memory is free only afterwards; after both where a kernel
+    // may do an attend and the finish behind it at once.
+    if (is_finished_at_once(program, lifetimes, i)) continue;
     std::sort(dead.begin(), dead.end());
     dead.erase(std::unique(dead.begin(), dead.end()), dead.end());
     for (const BlockId block : dead) slots.give_back(slot(block));
+    dead.clear();
   }
   return slot_of;
 }

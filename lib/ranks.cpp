@@ -45,7 +45,7 @@ void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>&
   try {
     control = fabric.make_control(rank);
     transport = fabric.make_transport(rank, *control);
-    RankContext context{rank, fabric.ranks(), *control, *transport};
+    RankContext context{rank, fabric.ranks(), *control, *transport, fabric.local_rank(rank)};
     body(context);
   } catch (...) {
     // Kept before the others are freed, so that none of them can be first. A rank that was freed by another process

@@ -13,6 +13,7 @@ struct RankContext {
   int size = 1;
   Control& control;
   Transport& transport;
+  int local_rank = 0;  ///< among the ranks on this host
 };
 
 /// Runs `body` once a local rank of the fabric, each in a thread of its own, and waits for all of them. If a rank

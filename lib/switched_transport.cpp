@@ -13,6 +13,7 @@ class PairFence final : public Fence {
       : first_(std::move(first)), second_(std::move(second)), set_(first_.get()) {}
   bool ready() override { return set_->ready(); }
   void wait() override { set_->wait(); }
+  void* native() override { return set_->native(); }
   Fence& set(bool second) {
     set_ = second ? second_.get() : first_.get();
     return *set_;

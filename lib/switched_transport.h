@@ -16,6 +16,13 @@ class SwitchedTransport final : public Transport {
 
   std::unique_ptr<Fence> make_fence() override;
   void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override;
+  void announce(std::span<const BoundExchange* const> exchanges, std::span<std::byte> memory,
+                MemoryKind kind) override {
+    first_.announce(exchanges, memory, kind);
+    second_.announce(exchanges, memory, kind);
+  }
+  bool is_stream_ordered() const override { return used_->is_stream_ordered(); }
+  void watch(Fence& end) override { used_->watch(end); }
   void synchronize() override { used_->synchronize(); }
   void cancel() noexcept override;
   bool moves(MemoryKind kind) const override { return used_->moves(kind); }

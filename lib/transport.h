@@ -45,6 +45,16 @@ class Transport {
  public:
   virtual ~Transport() = default;
   virtual std::unique_ptr<Fence> make_fence() = 0;
+  /// Called by all ranks, before the first run of a program: the exchanges that will be enqueued, in their order, and
+  /// the memory in which all they name lies, of the kind given. What ranks have to tell each other (addresses, the
+  /// order in which transfers meet) is told here. Optional for transports that need none of it.
+  virtual void announce(std::span<const BoundExchange* const>, std::span<std::byte>, MemoryKind) {}
+  /// Does enqueue() only put work on device queues, so that it can be recorded with what is computed? `after` is never
+  /// null then.
+  virtual bool is_stream_ordered() const { return false; }
+  /// Of a stream-ordered transport: blocks until `end`, recorded behind all that was enqueued, is ready. Throws as
+  /// enqueue() does when it will not be.
+  virtual void watch(Fence& end) { end.wait(); }
   /// Starts the exchange once `after` (may be null) is ready and all earlier exchanges have ended; `done`, made by this
   /// transport, is ready once it has ended. Does not wait for peers. Throws Error(deadline | peer_lost | internal).
   virtual void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) = 0;
@@ -71,6 +81,8 @@ class Fabric {
   /// Call once a local rank, from any thread; the objects belong to that rank's thread and must not outlive the fabric.
   virtual std::unique_ptr<Control> make_control(int rank) = 0;
   virtual std::unique_ptr<Transport> make_transport(int rank, Control& control) = 0;
+  /// The rank's number among those on its host: which device is its own. Of local ranks only.
+  virtual int local_rank(int rank) const { return rank; }
 };
 
 struct TransportInfo {

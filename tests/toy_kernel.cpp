@@ -1,6 +1,7 @@
 #include "tests/toy_kernel.h"
 
 #include "lib/error.h"
+#include "lib/host_stamp.h"
 
 #include <algorithm>
 #include <atomic>
@@ -15,16 +16,11 @@ namespace {
 
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
-class ToyFence final : public Fence {
- public:
-  bool ready() override { return true; }
-  void wait() override {}
-};
-
 class ToyQueue final : public Queue {
  public:
-  std::unique_ptr<Fence> make_fence() override { return std::make_unique<ToyFence>(); }
-  void record(Fence&) override {}
+  std::unique_ptr<Fence> make_fence() override { return make_stamp(); }
+  std::unique_ptr<Stamp> make_stamp() override { return std::make_unique<HostStamp>(); }
+  void record(Fence& fence) override { static_cast<HostStamp&>(fence).set(); }
   void wait(Fence& fence) override { fence.wait(); }
   void synchronize() override {}
   void tick() override {}
