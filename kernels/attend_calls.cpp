@@ -1,0 +1,187 @@
+#include "kernels/attend_calls.h"
+
+#include <algorithm>
+
+namespace ringfold {
+namespace {
+
+/// Consecutive positions of one sequence whose K and V stand in consecutive rows.
+struct Keys {
+  int64_t begin = 0;
+  int64_t end = 0;
+  const std::byte* k = nullptr;  ///< of `begin`, and of the first kv head of interest
+  const std::byte* v = nullptr;
+  CallStrides k_strides;
+  CallStrides v_strides;
+};
+
+const std::byte* at(const Tensor& tensor, int64_t row, int64_t head) {
+  return tensor.data +
+         ((head - tensor.heads.begin) * tensor.head_stride + row * tensor.row_stride) * bytes_of(tensor.dtype);
+}
+
+CallStrides strides_of(const Tensor& tensor) { return {tensor.row_stride, tensor.head_stride}; }
+
+/// Does b stand in memory right behind a?
+bool follows(const Keys& a, const Keys& b, int64_t element) {
+  const int64_t rows = a.end - a.begin;
+  return a.k_strides == b.k_strides && a.v_strides == b.v_strides && b.k == a.k + rows * a.k_strides.row * element &&
+         b.v == a.v + rows * a.v_strides.row * element;
+}
+
+/// Kv heads at which the set of pieces, or the number of query heads that read one, changes.
+std::vector<int64_t> kv_head_cuts(const AttendTask& task) {
+  const int64_t begin = task.q.heads.begin / task.group;
+  const int64_t end = (task.q.heads.end + task.group - 1) / task.group;
+  std::vector<int64_t> cuts{begin, end};
+  if (task.q.heads.begin % task.group != 0) cuts.push_back(begin + 1);
+  if (task.q.heads.end % task.group != 0) cuts.push_back(end - 1);
+  for (const KvPiece& piece : task.kv) {
+    cuts.push_back(std::clamp(piece.k.heads.begin, begin, end));
+    cuts.push_back(std::clamp(piece.k.heads.end, begin, end));
+  }
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  return cuts;
+}
+
+/// What is there of the sequence's keys for the kv heads, by position.
+std::vector<Keys> keys_of(const AttendTask& task, int64_t sequence, const HeadRange& kv_heads) {
+  std::vector<Keys> keys;
+  for (const KvPiece& piece : task.kv) {
+    if (!piece.k.heads.contains(kv_heads)) continue;
+    for (size_t i = 0; i < piece.k.segments.size(); ++i) {
+      const Segment& k = piece.k.segments[i];
+      const Segment& v = piece.v.segments[i];
+      if (k.sequence != sequence || k.begin == k.end) continue;
+      keys.push_back({k.begin, k.end, at(piece.k, k.row, kv_heads.begin), at(piece.v, v.row, kv_heads.begin),
+                      strides_of(piece.k), strides_of(piece.v)});
+    }
+  }
+  std::sort(keys.begin(), keys.end(), [](const Keys& a, const Keys& b) { return a.begin < b.begin; });
+  return keys;
+}
+
+/// Writes the calls of one region.
+class RegionWriter {
+ public:
+  RegionWriter(const AttendTask& task, const Segment& q, int64_t state_row, const HeadRange& kv_heads,
+               AttendRegion& region)
+      : task_(task),
+        element_(bytes_of(task.q.dtype)),
+        q_(q),
+        q_data_(at(task.q, q.row, region.query_heads.begin)),
+        state_row_(state_row),
+        keys_(keys_of(task, q.sequence, kv_heads)),
+        region_(region) {}
+
+  void write() {
+    join([](const Keys& a, const Keys& b) { return a.end == b.begin; });
+    std::vector<Keys> masked;
+    std::vector<Keys> open;
+    for (const Keys& keys : keys_) (all_see(keys) ? open : masked).push_back(keys);
+    // Where all is seen, positions do not matter.
+    keys_ = std::move(open);
+    std::sort(keys_.begin(), keys_.end(), [](const Keys& a, const Keys& b) { return a.k < b.k; });
+    join([](const Keys&, const Keys&) { return true; });
+    for (const Keys& keys : keys_) add(q_.begin, q_.end, keys, false);
+    for (const Keys& keys : masked) add_masked(q_.begin, q_.end, keys);
+  }
+
+ private:
+  bool is_windowed() const { return task_.mask.kind == MaskKind::window; }
+
+  /// Does each query see each of the keys?
+  bool all_see(const Keys& keys) const {
+    if (task_.mask.kind == MaskKind::full) return true;
+    return keys.end - 1 <= q_.begin && (!is_windowed() || keys.begin > q_.end - 1 - task_.mask.window);
+  }
+
+  template <typename Allowed>
+  void join(Allowed&& allowed) {
+    std::vector<Keys> joined;
+    for (const Keys& keys : keys_) {
+      if (!joined.empty() && follows(joined.back(), keys, element_) && allowed(joined.back(), keys)) {
+        joined.back().end += keys.end - keys.begin;
+      } else {
+        joined.push_back(keys);
+      }
+    }
+    keys_ = std::move(joined);
+  }
+
+  /// Queries [begin, end) against keys of which some see all, some or none.
+  void add_masked(int64_t begin, int64_t end, Keys keys) {
+    int64_t first = keys.begin;
+    if (is_windowed()) {
+      first = std::max(first, begin - task_.mask.window + 1);
+      end = std::min(end, keys.end - 1 + task_.mask.window);
+    }
+    begin = std::max(begin, keys.begin);
+    const int64_t last = std::min(keys.end, end);
+    if (begin >= end || first >= last) return;
+    keys.k += (first - keys.begin) * keys.k_strides.row * element_;
+    keys.v += (first - keys.begin) * keys.v_strides.row * element_;
+    keys.begin = first;
+    keys.end = last;
+    // Libraries take a window over no more queries than keys.
+    if (is_windowed() && end - begin > last - first) {
+      const int64_t middle = begin + (end - begin) / 2;
+      add_masked(begin, middle, keys);
+      add_masked(middle, end, keys);
+      return;
+    }
+    add(begin, end, keys, true);
+  }
+
+  void add(int64_t begin, int64_t end, const Keys& keys, bool is_masked) {
+    AttendCall call;
+    call.q = q_data_ + (begin - q_.begin) * task_.q.row_stride * element_;
+    call.k = keys.k;
+    call.v = keys.v;
+    call.q_strides = strides_of(task_.q);
+    call.k_strides = keys.k_strides;
+    call.v_strides = keys.v_strides;
+    call.q_rows = end - begin;
+    call.kv_rows = keys.end - keys.begin;
+    call.is_masked =
+        is_masked && !(keys.end - 1 <= begin && (!is_windowed() || keys.begin > end - 1 - task_.mask.window));
+    if (call.is_masked) {
+      call.offset = begin - keys.begin;
+      call.window = is_windowed() ? task_.mask.window : 0;
+    }
+    call.row = state_row_ + begin - q_.begin;
+    region_.calls.push_back(call);
+  }
+
+  const AttendTask& task_;
+  int64_t element_;
+  const Segment& q_;
+  const std::byte* q_data_;
+  int64_t state_row_;
+  std::vector<Keys> keys_;
+  AttendRegion& region_;
+};
+
+}  // namespace
+
+std::vector<AttendRegion> split_attend(const AttendTask& task) {
+  std::vector<AttendRegion> regions;
+  const std::vector<int64_t> cuts = kv_head_cuts(task);
+  for (size_t cut = 0; cut + 1 < cuts.size(); ++cut) {
+    const HeadRange kv_heads{cuts[cut], cuts[cut + 1]};
+    const HeadRange query_heads{std::max(task.q.heads.begin, kv_heads.begin * task.group),
+                                std::min(task.q.heads.end, kv_heads.end * task.group)};
+    for (size_t i = 0; i < task.q.segments.size(); ++i) {
+      const Segment& q = task.q.segments[i];
+      if (q.begin == q.end) continue;
+      const int64_t row = task.state.o.segments[i].row;
+      AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}};
+      RegionWriter(task, q, row, kv_heads, region).write();
+      regions.push_back(std::move(region));
+    }
+  }
+  return regions;
+}
+
+}  // namespace ringfold

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "lib/kernel.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace ringfold {
+
+/// Where a plane's rows and heads stand, in elements.
+struct CallStrides {
+  int64_t row = 0;
+  int64_t head = 0;
+  bool operator==(const CallStrides&) const = default;
+};
+
+/// One rectangle of an attend, as attention libraries take it: consecutive rows of Q against consecutive rows of K and
+/// V, of as many query heads for each kv head. Query i sees key j if j <= i + offset, where the rectangle is masked,
+/// and if j > i + offset - window, where there is a window.
+struct AttendCall {
+  const std::byte* q = nullptr;  ///< its first row and head; k and v likewise
+  const std::byte* k = nullptr;
+  const std::byte* v = nullptr;
+  CallStrides q_strides;
+  CallStrides k_strides;
+  CallStrides v_strides;
+  int64_t q_rows = 0;
+  int64_t kv_rows = 0;
+  bool is_masked = false;
+  int64_t offset = 0;  ///< >= 0
+  int64_t window = 0;  ///< 0: none
+  int64_t row = 0;     ///< the first query's row in the state
+};
+
+/// Rows and heads of a state that the same calls add to: one segment of queries, heads that meet the same keys.
+struct AttendRegion {
+  HeadRange query_heads;
+  int64_t kv_heads = 0;
+  int64_t row = 0;  ///< first row in the state
+  int64_t rows = 0;
+  std::vector<AttendCall> calls;  ///< by position of their keys; none: nothing is seen
+  /// Does one call compute all of it?
+  bool is_one_call() const { return calls.size() == 1 && calls[0].q_rows == rows; }
+};
+
+/// Splits an attend into rectangles that see something. Every visible (query, key, head) is in exactly one call, every
+/// (row, head) of the state in exactly one region. Keys that stand side by side in memory become one rectangle.
+std::vector<AttendRegion> split_attend(const AttendTask& task);
+
+}  // namespace ringfold
