@@ -12,6 +12,7 @@ class CachedInputs final : public InputSource {
     stored_.read(tensor, tokens, head, out);
   }
   std::optional<InputKind> kind() const override { return source_.kind(); }
+  const GeneratedInputs* generated() const override { return source_.generated(); }
   bool known_answer(const QueryRow& row, ReferenceRow& answer) const override {
     return source_.known_answer(row, answer);
   }

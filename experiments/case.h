@@ -42,6 +42,7 @@ struct Case {
   std::string kernel;
   Inputs inputs;
   Measure measure;
+  bool cuda_graph = true;              ///< a rank's program may be recorded
   std::map<std::string, bool> passes;  ///< pass -> is it on; all passes of this build
 
   /// Why it can be neither planned nor run: something that files may say of problem and strategy, but that is not built

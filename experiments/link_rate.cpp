@@ -31,11 +31,10 @@ bool all(Control& control, bool mine) {
 std::optional<double> measure_link_gbps(RankContext& context, Kernel& kernel) {
   const bool takes_part = context.rank < 2;
   std::shared_ptr<std::byte> memory;
-  std::byte answer{};
   BoundExchange exchange;
   std::unique_ptr<Fence> done;
   try {
-    if (takes_part) memory = kernel.device().allocate(kMessageBytes * kMessages);
+    if (takes_part) memory = kernel.device().allocate(kMessageBytes * kMessages + 1);
   } catch (const Error&) {  // none for want of memory, on either side
   }
   if (!all(context.control, !takes_part || memory != nullptr)) return std::nullopt;
@@ -48,9 +47,15 @@ std::optional<double> measure_link_gbps(RankContext& context, Kernel& kernel) {
     }
     // Ranks that talk to each other both ways notice a loss better: UCX 1.13 aborts the program of one that never
     // answered when a large message comes from a rank that dies.
-    back.push_back({1 - context.rank, kTag, &answer, 1});
+    back.push_back({1 - context.rank, kTag, memory.get() + kMessageBytes * kMessages, 1});
     done = context.transport.make_fence();
   }
+  std::vector<const BoundExchange*> announced;
+  if (takes_part) announced.push_back(&exchange);
+  context.transport.announce(announced, {memory.get(), memory ? static_cast<size_t>(kMessageBytes * kMessages + 1) : 0},
+                             kernel.device().memory_kind());
+  const std::unique_ptr<Queue> queue = kernel.device().make_queue();
+  const std::unique_ptr<Fence> before = queue->make_fence();
   double best = 0;
   double seconds = 0;
   bool goes_on = true;
@@ -58,7 +63,9 @@ std::optional<double> measure_link_gbps(RankContext& context, Kernel& kernel) {
     context.control.barrier();
     const Clock::time_point begin = Clock::now();
     if (takes_part) {
-      context.transport.enqueue(exchange, nullptr, *done);
+      queue->record(*before);
+      context.transport.enqueue(exchange, before.get(), *done);
+      done->wait();
       context.transport.synchronize();
     }
     context.control.barrier();  // what was sent has arrived

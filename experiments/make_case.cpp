@@ -99,6 +99,7 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
   c.measure = measure_of(measure);
   // A key that came later: its default changes nothing, so ids must not change for it either.
   if (c.measure.min_seconds == 0) measure.erase("min_seconds");
+  c.cuda_graph = values.at("cuda_graph") == "auto";
   for (const auto& [pass, state] : values.at("passes").items()) c.passes[pass] = state == "auto";
 
   add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);

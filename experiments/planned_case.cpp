@@ -82,7 +82,34 @@ std::string missing_in_kernel(const Capabilities& can, const Schedule& schedule)
   return "";
 }
 
-std::string missing_kernel(const PlannedCase& planned) {
+/// What the devices of a kernel lack for ranks of this host, one each. `bytes`: what the largest rank needs.
+std::string missing_devices(const KernelInfo& info, int ranks_here, int64_t bytes) {
+  if (info.devices == nullptr) return "";
+  const int devices = info.devices();
+  if (ranks_here > devices) {
+    return fmt::format("{} ranks on this host need a GPU each, it has {}", ranks_here, devices);
+  }
+  for (int device = 0; device < ranks_here; ++device) {
+    KernelOptions options;
+    options.device = device;
+    const std::optional<int64_t> free = info.make(options)->device().free_bytes();
+    if (free && bytes > *free) {
+      return fmt::format("a rank needs {} of memory, GPU {} has {} free", bytes_text(bytes), device, bytes_text(*free));
+    }
+  }
+  return "";
+}
+
+bool has_exchanges(const Schedule& schedule) {
+  for (const Program& program : schedule.ranks) {
+    for (const Operation& operation : program.operations) {
+      if (std::holds_alternative<Exchange>(operation)) return true;
+    }
+  }
+  return false;
+}
+
+std::string missing_kernel(const PlannedCase& planned, const TransportInfo& transport, int ranks_here) {
   const Case& item = planned.item;
   const KernelInfo* info = find_kernel(item.kernel);
   if (info == nullptr) return fmt::format("kernel {} is not built", item.kernel);
@@ -91,7 +118,12 @@ std::string missing_kernel(const PlannedCase& planned) {
   if (can.refuses) {
     if (const auto reason = can.refuses(item.problem)) return *reason;
   }
-  return missing_in_kernel(can, *planned.schedule);
+  const std::string missing = missing_in_kernel(can, *planned.schedule);
+  if (!missing.empty()) return missing;
+  if (has_exchanges(*planned.schedule) && !transport.can_move(can.memory)) {
+    return fmt::format("transport {} does not move the memory of kernel {}", item.transport, item.kernel);
+  }
+  return missing_devices(*info, ranks_here, memory_bytes(planned, 1));
 }
 
 }  // namespace
@@ -119,8 +151,9 @@ std::string missing_for(const PlannedCase& planned, int ranks_here) {
   if (const auto reason = transport->unavailable()) {
     return fmt::format("transport {} is unavailable: {}", planned.item.transport, *reason);
   }
-  const std::string kernel = missing_kernel(planned);
+  const std::string kernel = missing_kernel(planned, *transport, ranks_here);
   if (!kernel.empty()) return kernel;
+  if (find_kernel(planned.item.kernel)->devices != nullptr) return "";
   const int64_t needed = memory_bytes(planned, ranks_here);
   const int64_t available = available_memory_bytes();
   if (needed > available) {

@@ -4,6 +4,7 @@
 #include "experiments/memory.h"
 #include "experiments/safetensors.h"
 #include "lib/error.h"
+#include "lib/kernel.h"
 #include "lib/shards.h"
 #include "lib/stop.h"
 
@@ -112,7 +113,11 @@ const InputSource& ProblemData::inputs(const Case& item) {
   if (source_ == nullptr) source_ = make_source(item);
   const bool is_generated = !item.inputs.generate.empty();
   // Elements cost less to read than to make; where memory is short, they are made again for each case.
-  if (is_generated && cached_ == nullptr && processes_here_ * shared_bytes(item) < available_memory_bytes() / 4) {
+  // A device makes its own.
+  const KernelInfo* kernel = find_kernel(item.kernel);
+  const bool is_for_host = kernel == nullptr || kernel->devices == nullptr;
+  if (is_generated && is_for_host && cached_ == nullptr &&
+      processes_here_ * shared_bytes(item) < available_memory_bytes() / 4) {
     cached_ = std::make_unique<CachedInputs>(*source_);
   }
   return cached_ != nullptr ? *cached_ : *source_;

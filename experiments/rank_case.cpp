@@ -1,5 +1,6 @@
 #include "experiments/rank_case.h"
 
+#include "experiments/host_blocks.h"
 #include "experiments/link_rate.h"
 #include "experiments/output_file.h"
 #include "lib/checksummed_transport.h"
@@ -29,30 +30,22 @@ struct RankCase::Impl {
         sealed(context.transport, context.rank),
         switched(context.transport, sealed),
         recording(switched),
-        executor(schedule, context.rank, *kernel, recording, context.control) {
-    for (BlockId id : program.inputs) fill(executor.bound(id), inputs);
+        executor(schedule, context.rank, *kernel, recording, context.control),
+        blocks(*kernel, executor, schedule.problem.heads.dim) {
+    executor.allow_recording(planned.item.cuda_graph);
+    for (BlockId id : program.inputs) blocks.fill(id, inputs, [&] { context.control.tick(); });
   }
 
   std::unique_ptr<Kernel> make_kernel(const Case& item) {
     KernelOptions options;
     options.threads = static_cast<int>(item.measure.threads);
     options.tick = [&control = context.control] { control.tick(); };
+    options.device = context.local_rank;
     return find_kernel(item.kernel)->make(options);
   }
 
-  void fill(const BoundBlock& bound, const InputSource& inputs) {
-    const Block& block = *bound.block;
-    const bool is_kv = block.kind == BlockKind::kv;
-    for (int plane = 0; plane < (is_kv ? 2 : 1); ++plane) {
-      const Tensor tensor = plane_tensor(block, bound.data, plane, schedule.problem.heads.dim);
-      const InputTensor which = !is_kv ? InputTensor::q : plane == 0 ? InputTensor::k : InputTensor::v;
-      write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
-      context.control.tick();
-    }
-  }
-
   /// The rank's O and LSE, those of the same rows together.
-  std::vector<OutputRows> output_rows() const {
+  std::vector<OutputRows> output_rows() {
     std::vector<OutputRows> all;
     std::vector<BlockId> rest = program.outputs;
     while (!rest.empty()) {
@@ -73,12 +66,13 @@ struct RankCase::Impl {
     return all;
   }
 
-  void add(OutputRows& rows, BlockId id) const {
-    const BoundBlock bound = executor.bound(id);
-    const Tensor tensor = plane_tensor(*bound.block, bound.data, 0, schedule.problem.heads.dim);
-    rows.tokens = bound.block->tokens;
-    rows.heads = bound.block->heads;
-    if (bound.block->kind == BlockKind::lse) {
+  void add(OutputRows& rows, BlockId id) {
+    // Only read: a plane's description does not tell.
+    auto* bytes = const_cast<std::byte*>(blocks.read(id));
+    const Tensor tensor = plane_tensor(block(id), bytes, 0, schedule.problem.heads.dim);
+    rows.tokens = block(id).tokens;
+    rows.heads = block(id).heads;
+    if (block(id).kind == BlockKind::lse) {
       rows.lse = reinterpret_cast<const float*>(tensor.data);
       rows.lse_head_stride = tensor.head_stride;
       rows.lse_token_stride = tensor.row_stride;
@@ -92,11 +86,13 @@ struct RankCase::Impl {
 
   /// Begins on all ranks at once, and ends for none before it has ended for all.
   std::pair<Clock::time_point, Clock::time_point> forward() {
-    recording.reset();
+    if (!executor.starts_recorded()) recording.reset();
+    executor.record();
     context.control.barrier();
-    const Clock::time_point begin = Clock::now();
     executor.run();
     const Clock::time_point end = Clock::now();
+    const Clock::time_point begin = end - std::chrono::duration_cast<Clock::duration>(
+                                              std::chrono::duration<double, std::milli>(executor.latest_ms()));
     // Those that are done wait here, where the deadline counts for those that are not, and not for their next turn.
     context.control.barrier();
     return {begin, end};
@@ -112,6 +108,7 @@ struct RankCase::Impl {
   SwitchedTransport switched;
   RecordingTransport recording;  // outermost: counts no seals
   Executor executor;
+  HostBlocks blocks;
 };
 
 RankCase::RankCase(const PlannedCase& planned, RankContext& context, const InputSource& inputs)
@@ -120,8 +117,8 @@ RankCase::RankCase(const PlannedCase& planned, RankContext& context, const Input
 RankCase::~RankCase() = default;
 
 double RankCase::forward_ms() {
-  const auto [begin, end] = impl_->forward();
-  return std::chrono::duration<double, std::milli>(end - begin).count();
+  impl_->forward();
+  return impl_->executor.latest_ms();
 }
 
 void RankCase::sealed_forward() {
@@ -134,8 +131,7 @@ void RankCase::sealed_forward() {
 uint64_t RankCase::output_sum() const {
   std::vector<uint64_t> sums;
   for (const BlockId id : impl_->program.outputs) {
-    const BoundBlock bound = impl_->executor.bound(id);
-    sums.push_back(checksum(bound.data, bytes_of(*bound.block, impl_->schedule.problem.heads.dim)));
+    sums.push_back(checksum(impl_->blocks.read(id), bytes_of(impl_->block(id), impl_->schedule.problem.heads.dim)));
   }
   return checksum(reinterpret_cast<const std::byte*>(sums.data()), std::ssize(sums) * 8);
 }

@@ -70,6 +70,10 @@ void RankTracer::start(int operation) {
 
 void RankTracer::end(int operation) { trace.operations[static_cast<size_t>(operation)].end_ns = ns_of(Clock::now()); }
 
+void RankTracer::computed(int operation, const ComputeSpan& span) {
+  trace.operations[static_cast<size_t>(operation)] = {ns_of(span.begin), ns_of(span.start), ns_of(span.end)};
+}
+
 void RankTracer::exchanged(int operation, const ExchangeSpan& span) {
   OperationSpan& mine = trace.operations[static_cast<size_t>(operation)];
   if (span.end == Clock::time_point{}) {

@@ -39,6 +39,7 @@ class RankTracer final : public ExecutionObserver {
   void begin(int operation) override;
   void start(int operation) override;
   void end(int operation) override;
+  void computed(int operation, const ComputeSpan& span) override;
   void exchanged(int operation, const ExchangeSpan& span) override;
 
   RankTrace trace{};

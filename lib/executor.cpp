@@ -62,6 +62,7 @@ struct Executor::Impl {
   void make_fences();
   void prepare();
   bool is_on_device() const { return queue->native() != nullptr; }
+  bool starts_recorded() const { return recorded && may_record && observer == nullptr; }
 
   void run(int& operation);
   void enqueue_all(int& operation);
@@ -72,6 +73,8 @@ struct Executor::Impl {
   void record(int& operation);
   void finish();
   void tell_observer(Clock::time_point ended);
+  template <typename Body>
+  void guarded(Body&& body);
   Error in_context(const Error& error, int operation) const;
 };
 
@@ -119,11 +122,8 @@ void Executor::Impl::prepare() {
 }
 
 void Executor::Impl::run(int& operation) {
-  const bool records = may_record && observer == nullptr && is_on_device() && (is_stream_ordered || !has_exchanges);
-  // The first run warms up what cannot be recorded.
-  if (records && has_run && !recorded) record(operation);
   queue->record(*begin);
-  if (records && recorded) {
+  if (starts_recorded()) {
     control.enter(0, "recorded program");
     recorded->start(*queue);
   } else {
@@ -135,7 +135,10 @@ void Executor::Impl::run(int& operation) {
   has_run = true;
 }
 
+/// The first run warms up what cannot be recorded.
 void Executor::Impl::record(int& operation) {
+  const bool can = is_on_device() && (is_stream_ordered || !has_exchanges);
+  if (!can || !may_record || !has_run || recorded) return;
   if (!queue->begin_recording()) {
     may_record = false;
     return;
@@ -207,6 +210,21 @@ void Executor::Impl::tell_observer(Clock::time_point ended) {
   }
 }
 
+/// Errors tell the rank and the operation, and leave nothing under way.
+template <typename Body>
+void Executor::Impl::guarded(Body&& body) {
+  int operation = -1;
+  try {
+    body(operation);
+  } catch (const Error& error) {
+    transport.cancel();
+    throw in_context(error, operation);
+  } catch (const std::exception& error) {
+    transport.cancel();
+    throw in_context({ExitCode::internal, error.what()}, operation);
+  }
+}
+
 Error Executor::Impl::in_context(const Error& error, int operation) const {
   std::string here = fmt::format("rank {}", rank);
   if (operation >= 0) {
@@ -234,7 +252,7 @@ double Executor::latest_ms() const { return impl_->end->ms_since(*impl_->begin);
 
 void Executor::allow_recording(bool allowed) { impl_->may_record = allowed; }
 
-bool Executor::is_recorded() const { return impl_->recorded != nullptr; }
+bool Executor::starts_recorded() const { return impl_->starts_recorded(); }
 
 void Executor::observe(ExecutionObserver* observer) {
   const size_t watched = observer == nullptr ? 0 : impl_->operations.size();
@@ -253,16 +271,11 @@ void Executor::observe(ExecutionObserver* observer) {
 }
 
 void Executor::run() {
-  int operation = -1;
-  try {
-    impl_->run(operation);
-  } catch (const Error& error) {
-    impl_->transport.cancel();
-    throw impl_->in_context(error, operation);
-  } catch (const std::exception& error) {
-    impl_->transport.cancel();
-    throw impl_->in_context({ExitCode::internal, error.what()}, operation);
-  }
+  impl_->guarded([this](int& operation) { impl_->run(operation); });
+}
+
+void Executor::record() {
+  impl_->guarded([this](int& operation) { impl_->record(operation); });
 }
 
 }  // namespace ringfold

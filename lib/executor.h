@@ -40,9 +40,8 @@ class ExecutionObserver {
 };
 
 /// Runs one rank's program. Memory is allocated and all operands are resolved in the constructor; run() only enqueues,
-/// in program order, and waits once at the end; where transport and device allow it, the whole program is recorded in
-/// the second run and started as one from then on. The schedule must have buffers assigned and be proved, and must
-/// outlive this.
+/// in program order, and waits once at the end; where transport and device allow it, record() makes one piece of
+/// work of the whole program. The schedule must have buffers assigned and be proved, and must outlive this.
 class Executor {
  public:
   Executor(const Schedule& schedule, int rank, Kernel& kernel, Transport& transport, Control& control);
@@ -50,6 +49,10 @@ class Executor {
 
   /// Memory of the blocks, to fill inputs before run() and to read outputs after it (by the plane_tensor functions).
   BoundBlock bound(BlockId block) const;
+  /// Records the program if it has run once and can be recorded; needs no other rank. Call before a run that is timed.
+  void record();
+  /// Will run() start the recorded program, so that transport and kernel are not called?
+  bool starts_recorded() const;
   /// One forward. May be repeated; inputs are kept. Throws Error naming the rank and the operation; the transport is
   /// cancelled then, and this object fit only to be destroyed.
   void run();
@@ -57,7 +60,6 @@ class Executor {
   double latest_ms() const;
   /// Whether runs may be recorded; they may be if nothing is said. Does nothing where they cannot be.
   void allow_recording(bool allowed);
-  bool is_recorded() const;
   /// Null (the default) for none; must outlive the runs. Without one, nothing but two tests of a pointer is spent on
   /// it.
   void observe(ExecutionObserver* observer);

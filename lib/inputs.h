@@ -13,6 +13,8 @@ namespace ringfold {
 
 std::string_view to_string(InputKind kind);
 
+class GeneratedInputs;
+
 /// Q, K and V of a problem, by global position: whoever asks for a row gets the same bits.
 /// Immutable, so that all ranks may read it at once.
 class InputSource {
@@ -26,6 +28,8 @@ class InputSource {
   virtual void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const = 0;
   /// How the values were generated, if they were.
   virtual std::optional<InputKind> kind() const { return std::nullopt; }
+  /// The generator behind the values, for whoever makes them elsewhere; null if they were not generated.
+  virtual const GeneratedInputs* generated() const { return nullptr; }
   /// The row's answer where it is known without attending, in O(dim) time; false where it is not.
   virtual bool known_answer(const QueryRow& row, ReferenceRow& answer) const;
 
@@ -41,6 +45,7 @@ class GeneratedInputs final : public InputSource {
 
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
   std::optional<InputKind> kind() const override { return recipe_.kind; }
+  const GeneratedInputs* generated() const override { return this; }
   /// count: always. needle: where every position has a code of its own (dim >= bits of the last position).
   bool known_answer(const QueryRow& row, ReferenceRow& answer) const override;
 

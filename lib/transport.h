@@ -92,6 +92,9 @@ struct TransportInfo {
   std::string (*describe)();
   std::unique_ptr<Fabric> (*make)(int ranks, const TransportOptions&);
   bool spans_processes = false;  ///< takes TransportOptions::world
+  /// Which memory its transports move, as Transport::moves() says; null: host memory alone.
+  bool (*moves)(MemoryKind) = nullptr;
+  bool can_move(MemoryKind kind) const { return moves == nullptr ? kind == MemoryKind::host : moves(kind); }
 };
 
 std::span<const TransportInfo> transport_table();

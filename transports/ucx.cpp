@@ -84,6 +84,8 @@ std::string describe() {
                      context.moves(MemoryKind::cuda) ? "host and CUDA" : "host");
 }
 
+bool moves(MemoryKind kind) { return UcxContext(2).moves(kind); }
+
 std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
   return std::make_unique<UcxFabric>(ranks, options);
 }
@@ -93,4 +95,4 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(ucx, "ranks are threads or processes, messages go over UCX", ringfold::unavailable,
-                   ringfold::describe, ringfold::make, /*spans_processes=*/true)
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true, ringfold::moves)

@@ -1,0 +1,38 @@
+#include "experiments/host_blocks.h"
+
+namespace ringfold {
+
+void HostBlocks::fill(BlockId id, const InputSource& inputs, const std::function<void()>& tick) const {
+  const BoundBlock bound = executor_.bound(id);
+  const Block& block = *bound.block;
+  const bool is_kv = block.kind == BlockKind::kv;
+  const auto* recipe = inputs.generated();
+  std::vector<std::byte> staged;
+  bool is_staged = false;
+  const std::unique_ptr<Queue> queue = kernel_.device().make_queue();
+  for (int plane = 0; plane < (is_kv ? 2 : 1); ++plane) {
+    Tensor tensor = plane_tensor(block, bound.data, plane, dim_);
+    const InputTensor which = !is_kv ? InputTensor::q : plane == 0 ? InputTensor::k : InputTensor::v;
+    if (recipe != nullptr && kernel_.generate(*queue, *recipe, which, tensor)) continue;
+    if (!is_here() && !is_staged) {
+      staged.resize(static_cast<size_t>(bytes_of(block, dim_)));
+      is_staged = true;
+    }
+    if (is_staged) tensor.data = staged.data() + (tensor.data - bound.data);
+    write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
+    tick();
+  }
+  queue->synchronize();
+  if (is_staged) kernel_.device().copy_to_device(bound.data, staged.data(), std::ssize(staged));
+}
+
+const std::byte* HostBlocks::read(BlockId id) {
+  const BoundBlock bound = executor_.bound(id);
+  if (is_here()) return bound.data;
+  std::vector<std::byte>& copy = copies_[id];
+  copy.resize(static_cast<size_t>(bytes_of(*bound.block, dim_)));
+  kernel_.device().copy_to_host(copy.data(), bound.data, std::ssize(copy));
+  return copy.data();
+}
+
+}  // namespace ringfold
