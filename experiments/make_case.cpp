@@ -102,6 +102,12 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
   c.cuda_graph = values.at("cuda_graph") == "auto";
   for (const auto& [pass, state] : values.at("passes").items()) c.passes[pass] = state == "auto";
 
+  // The same of passes.
+  for (const std::string& pass : words.later_passes) {
+    json& passes = values.at("passes");
+    if (passes.value(pass, "") == "auto") passes.erase(pass);
+  }
+
   add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);
   add_reason(c.unsupported_reason, unbuilt_keys(values));
   add_reason(c.unbuilt_backend, find_name(words.transports, c.transport)->unbuilt);

@@ -26,11 +26,23 @@ bool is_on(const Case& item, std::string_view pass) {
   return found == item.passes.end() || found->second;
 }
 
+/// What passes may assume of the case's kernel and transport.
+Rates rates_of(const Case& item) {
+  const KernelInfo* kernel = find_kernel(item.kernel);
+  const TransportInfo* transport = find_transport(item.transport);
+  Rates rates = kernel == nullptr ? Rates{} : kernel->rates;
+  if (transport == nullptr) return rates;
+  rates.link_bytes_per_second = transport->link_bytes_per_second;
+  rates.exchange_seconds = transport->exchange_seconds;
+  return rates;
+}
+
 Schedule prove_and_improve(const Case& item, Schedule schedule) {
   prove(schedule, "");
+  const Rates rates = rates_of(item);
   for (const Pass& pass : pass_table()) {
     if (!is_on(item, pass.name)) continue;
-    schedule = pass.apply(std::move(schedule));
+    schedule = pass.apply(std::move(schedule), rates);
     prove(schedule, fmt::format("after pass {}", pass.name));
   }
   const bool has_buffers =

@@ -34,7 +34,10 @@ Vocabulary make_vocabulary(std::span<const StrategyInfo> strategies, std::span<c
   for (const StrategyInfo& info : strategies) words.strategies.push_back({std::string(info.id), "", info.options()});
   for (const TransportInfo& info : transports) words.transports.push_back({std::string(info.id), "", {}});
   for (const KernelInfo& info : kernels) words.kernels.push_back({std::string(info.id), "", {}});
-  for (const Pass& pass : passes) words.passes.emplace_back(pass.name);
+  for (const Pass& pass : passes) {
+    words.passes.emplace_back(pass.name);
+    if (pass.came_later) words.later_passes.emplace_back(pass.name);
+  }
   add_planned(words.strategies, kPlannedStrategies, "strategy");
   add_planned(words.transports, kPlannedTransports, "transport");
   add_planned(words.kernels, kPlannedKernels, "kernel");

@@ -27,6 +27,7 @@ struct Vocabulary {
   std::vector<KnownName> transports;
   std::vector<KnownName> kernels;
   std::vector<std::string> passes;
+  std::vector<std::string> later_passes;  ///< those of them that ids leave out at their default
 };
 
 /// What the tables hold, and the names that the specification has beyond them.

@@ -3,6 +3,7 @@
 #include "lib/device.h"
 #include "lib/inputs.h"
 #include "lib/problem.h"
+#include "lib/rates.h"
 
 #include <cstddef>
 #include <functional>
@@ -147,6 +148,8 @@ struct KernelInfo {
   std::unique_ptr<Kernel> (*make)(const KernelOptions&);
   /// Devices of this host, each for one rank; null: any number of ranks share the host.
   int (*devices)() = nullptr;
+  /// What passes assume of it, links aside.
+  Rates rates{};
 };
 
 std::span<const KernelInfo> kernel_table();

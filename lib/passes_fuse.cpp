@@ -1,3 +1,4 @@
+#include "lib/drop_blocks.h"
 #include "lib/lifetimes.h"
 #include "lib/passes.h"
 
@@ -7,52 +8,6 @@
 namespace ringfold {
 
 namespace {
-
-/// Calls rename(BlockId&) for every block that the operation names.
-template <typename Rename>
-void rename_blocks(Operation& operation, Rename&& rename) {
-  const auto views = [&](std::vector<View>& list) {
-    for (View& view : list) rename(view.block);
-  };
-  if (auto* exchange = std::get_if<Exchange>(&operation)) {
-    for (Send& send : exchange->sends) rename(send.view.block);
-    for (Receive& receive : exchange->receives) rename(receive.block);
-  } else if (auto* attend = std::get_if<Attend>(&operation)) {
-    rename(attend->q.block);
-    views(attend->kv);
-    rename(attend->state_in);
-    rename(attend->state);
-  } else if (auto* merge = std::get_if<Merge>(&operation)) {
-    views(merge->parts);
-    rename(merge->state);
-  } else if (auto* copy = std::get_if<Copy>(&operation)) {
-    views(copy->parts);
-    rename(copy->block);
-  } else if (auto* finish = std::get_if<Finish>(&operation)) {
-    rename(finish->state.block);
-    rename(finish->out);
-    rename(finish->lse);
-  }
-}
-
-/// Drops the marked blocks, which nothing names any more, and renumbers the rest.
-void drop_blocks(Program& program, const std::vector<bool>& dropped) {
-  std::vector<BlockId> renamed(program.blocks.size(), kNoBlock);
-  size_t next = 0;
-  for (size_t block = 0; block < program.blocks.size(); ++block) {
-    if (dropped[block]) continue;
-    renamed[block] = static_cast<BlockId>(next);
-    if (next != block) program.blocks[next] = std::move(program.blocks[block]);
-    ++next;
-  }
-  program.blocks.resize(next);
-  const auto rename = [&](BlockId& block) {
-    if (block != kNoBlock) block = renamed[static_cast<size_t>(block)];
-  };
-  for (BlockId& block : program.inputs) rename(block);
-  for (BlockId& block : program.outputs) rename(block);
-  for (Operation& operation : program.operations) rename_blocks(operation, rename);
-}
 
 /// Fuses within one program, in one walk.
 class Fuser {

@@ -115,7 +115,7 @@ std::vector<Variant> all_variants() {
   return variants;
 }
 
-Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster) {
+Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster, const Rates& rates) {
   const StrategyInfo* info = find_strategy(variant.strategy);
   RINGFOLD_INVARIANT(info != nullptr, "no strategy {}", variant.strategy);
   const std::unique_ptr<Strategy> strategy = info->make(variant.options);
@@ -123,7 +123,7 @@ Schedule proved_plan(const Variant& variant, const Problem& problem, const Clust
   Schedule schedule = plan_cluster(*strategy, variant.strategy, problem, cluster);
   require_proof(schedule, "planning");
   for (const Pass& pass : pass_table()) {
-    schedule = pass.apply(std::move(schedule));
+    schedule = pass.apply(std::move(schedule), rates);
     require_proof(schedule, pass.name);
   }
   return schedule;

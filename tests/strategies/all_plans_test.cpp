@@ -49,7 +49,7 @@ std::vector<Problem> shapes() {
 }
 
 Schedule after_passes(Schedule schedule) {
-  for (const Pass& pass : pass_table()) schedule = pass.apply(std::move(schedule));
+  for (const Pass& pass : pass_table()) schedule = pass.apply(std::move(schedule), {});
   return schedule;
 }
 

@@ -1,0 +1,25 @@
+#include "lib/drop_blocks.h"
+
+#include <utility>
+
+namespace ringfold {
+
+void drop_blocks(Program& program, const std::vector<bool>& dropped) {
+  std::vector<BlockId> renamed(program.blocks.size(), kNoBlock);
+  size_t next = 0;
+  for (size_t block = 0; block < program.blocks.size(); ++block) {
+    if (dropped[block]) continue;
+    renamed[block] = static_cast<BlockId>(next);
+    if (next != block) program.blocks[next] = std::move(program.blocks[block]);
+    ++next;
+  }
+  program.blocks.resize(next);
+  const auto rename = [&](BlockId& block) {
+    if (block != kNoBlock) block = renamed[static_cast<size_t>(block)];
+  };
+  for (BlockId& block : program.inputs) rename(block);
+  for (BlockId& block : program.outputs) rename(block);
+  for (Operation& operation : program.operations) rename_blocks(operation, rename);
+}
+
+}  // namespace ringfold
