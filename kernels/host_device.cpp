@@ -55,19 +55,16 @@ std::shared_ptr<std::byte> HostDevice::allocate(int64_t bytes) {
   if (bytes >= kTooMuch || posix_memalign(&memory, is_huge ? kHugePage : kAlignment, size) != 0) memory = nullptr;
   if (memory != nullptr && is_huge) (void)madvise(memory, size, MADV_HUGEPAGE);
   RINGFOLD_CHECK(memory != nullptr, ExitCode::unavailable, "host memory: {} bytes could not be allocated", bytes);
-  const int64_t now = account_->now.fetch_add(bytes) + bytes;
-  int64_t peak = account_->peak.load();
-  while (peak < now && !account_->peak.compare_exchange_weak(peak, now)) {
-  }
+  account_->add(bytes);
   return {static_cast<std::byte*>(memory), [account = account_, bytes](std::byte* freed) {
-            account->now.fetch_sub(bytes);
+            account->remove(bytes);
             std::free(freed);
           }};
 }
 
-int64_t HostDevice::allocated_bytes() const { return account_->now.load(); }
+int64_t HostDevice::allocated_bytes() const { return account_->now(); }
 
-int64_t HostDevice::peak_bytes() const { return account_->peak.load(); }
+int64_t HostDevice::peak_bytes() const { return account_->peak(); }
 
 std::unique_ptr<Queue> HostDevice::make_queue() { return std::make_unique<HostQueue>(threads_, tick_); }
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "kernels/memory_account.h"
 #include "lib/device.h"
 
-#include <atomic>
 #include <functional>
 
 namespace ringfold {
@@ -23,11 +23,7 @@ class HostDevice : public Device {
   void copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) override;
 
  private:
-  struct Account {
-    std::atomic<int64_t> now{0};
-    std::atomic<int64_t> peak{0};
-  };
-  std::shared_ptr<Account> account_ = std::make_shared<Account>();
+  std::shared_ptr<MemoryAccount> account_ = std::make_shared<MemoryAccount>();
   int threads_;
   std::function<void()> tick_;
 };

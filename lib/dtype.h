@@ -9,18 +9,18 @@ namespace ringfold {
 
 // Conversions between fp32 and the 16-bit formats. To 16 bits they round to nearest, ties to even; a NaN stays a
 // NaN of the same sign (quiet), what is too large becomes infinite, and subnormal numbers are kept. Without
-// branches on data where it matters, so that loops over them vectorise.
+// branches on data where it matters, so that loops over them vectorise. Constant expressions: they compile for devices.
 
-inline uint16_t float_to_bf16(float value) {
+constexpr uint16_t float_to_bf16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const uint32_t nan = (bits >> 16) | 0x40u;
   return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
 }
 
-inline float bf16_to_float(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+constexpr float bf16_to_float(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
-inline uint16_t float_to_fp16(float value) {
+constexpr uint16_t float_to_fp16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t sign = (bits >> 16) & 0x8000u;
   const uint32_t magnitude = bits & 0x7fffffffu;
@@ -35,7 +35,7 @@ inline uint16_t float_to_fp16(float value) {
   return static_cast<uint16_t>(sign | (magnitude >= 0x477ff000u ? special : finite));
 }
 
-inline float fp16_to_float(uint16_t bits) {
+constexpr float fp16_to_float(uint16_t bits) {
   const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
   const uint32_t magnitude = bits & 0x7fffu;
   const uint32_t normal = (magnitude << 13) + (112u << 23);
@@ -47,7 +47,7 @@ inline float fp16_to_float(uint16_t bits) {
 }
 
 /// The value of the dtype nearest to `value`.
-inline float round_to(DType dtype, float value) {
+constexpr float round_to(DType dtype, float value) {
   switch (dtype) {
     case DType::fp32: return value;
     case DType::bf16: return bf16_to_float(float_to_bf16(value));

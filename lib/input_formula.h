@@ -17,6 +17,7 @@ enum class InputTensor : uint8_t { q, k, v };
 /// What the elements of one problem have in common.
 struct InputRecipe {
   InputKind kind = InputKind::gauss;
+  uint64_t seed = 0;
   int64_t dim = 1;
   int64_t sink_units = 0;  ///< peaked: strongest query on the sink's channel
   NeedleScale needle;

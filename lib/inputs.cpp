@@ -2,6 +2,7 @@
 
 #include "lib/dtype.h"
 #include "lib/error.h"
+#include "lib/input_row.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,10 +10,6 @@
 namespace ringfold {
 
 namespace {
-
-int bits_of(int64_t last_position) {
-  return last_position <= 0 ? 0 : std::bit_width(static_cast<uint64_t>(last_position));
-}
 
 /// scale x key x query is the gap, or up to 1 % more: key has 8 significant bits, query is a power of two near it.
 NeedleScale needle_scale(double scale) {
@@ -48,9 +45,9 @@ std::string_view to_string(InputKind kind) {
 
 bool InputSource::known_answer(const QueryRow&, ReferenceRow&) const { return false; }
 
-GeneratedInputs::GeneratedInputs(const Problem& problem, InputKind kind, uint64_t seed)
-    : InputSource(problem), seed_(seed) {
+GeneratedInputs::GeneratedInputs(const Problem& problem, InputKind kind, uint64_t seed) : InputSource(problem) {
   recipe_.kind = kind;
+  recipe_.seed = seed;
   recipe_.dim = problem.heads.dim;
   recipe_.sink_units = sink_units(problem.softmax_scale());
   recipe_.needle = needle_scale(problem.softmax_scale());
@@ -59,22 +56,8 @@ GeneratedInputs::GeneratedInputs(const Problem& problem, InputKind kind, uint64_
 InputRow GeneratedInputs::row(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const {
   const Sequence& tokens = problem().sequences[static_cast<size_t>(sequence)];
   const int64_t kv_head = tensor == InputTensor::q ? head / problem().heads.group() : head;
-  const uint64_t sequence_key = element_bits(mix_bits(seed_), sequence);
-  InputRow row;
-  row.tensor = tensor;
-  row.position = position;
-  row.head_key = element_bits(element_bits(sequence_key, 3), kv_head);
-  row.row_key = element_bits(element_bits(element_bits(sequence_key, static_cast<int64_t>(tensor)), head), position);
-  row.position_bits = bits_of(tokens.length() - 1);
-  if (recipe_.kind != InputKind::needle) return row;
-  row.code = needle_code(recipe_.dim, row.position_bits);
-  if (tensor != InputTensor::q) return row;
-  const TokenRange keys = visible_keys(problem(), sequence, position);
-  const bool ends_early = problem().mask.kind != MaskKind::full;
-  if (keys.size() > 0) {
-    row.aim = needle_aim(row.code, {keys.begin, keys.end, tokens.length(), tokens.cached, ends_early}, row.row_key);
-  }
-  return row;
+  return input_row(recipe_, problem().mask,
+                   {tensor, sequence, tokens.length(), tokens.cached, position, head, kv_head});
 }
 
 void GeneratedInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {

@@ -54,7 +54,6 @@ class GeneratedInputs final : public InputSource {
 
  private:
   InputRecipe recipe_;
-  uint64_t seed_;
 };
 
 /// Inputs given as arrays: q [query tokens, query heads, dim], k and v [all tokens, kv heads, dim], sequences

@@ -1,6 +1,7 @@
 #include "lib/problem.h"
 
 #include "lib/error.h"
+#include "lib/visible_keys.h"
 
 #include <algorithm>
 #include <cmath>
@@ -103,13 +104,7 @@ HeadRange kv_heads_of(const Problem& problem, const HeadRange& query_heads) {
 }
 
 TokenRange visible_keys(const Problem& problem, int64_t sequence, int64_t position) {
-  const int64_t length = problem.sequences[static_cast<size_t>(sequence)].length();
-  switch (problem.mask.kind) {
-    case MaskKind::causal: return {sequence, 0, position + 1};
-    case MaskKind::full: return {sequence, 0, length};
-    case MaskKind::window: return {sequence, std::max<int64_t>(0, position + 1 - problem.mask.window), position + 1};
-  }
-  RINGFOLD_INVARIANT(false, "mask {}", static_cast<int>(problem.mask.kind));
+  return visible_keys(problem.mask, sequence, problem.sequences[static_cast<size_t>(sequence)].length(), position);
 }
 
 int64_t visible_pairs(const Mask& mask, const TokenSet& queries, const TokenSet& keys) {

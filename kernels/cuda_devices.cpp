@@ -1,0 +1,76 @@
+#include "kernels/cuda_devices.h"
+
+#include "kernels/cuda_check.h"
+#include "lib/error.h"
+
+#include <cuda_runtime.h>
+
+namespace ringfold {
+
+namespace {
+
+struct Count {
+  int devices = 0;
+  cudaError_t error = cudaSuccess;
+};
+
+Count count_devices() {
+  Count count;
+  count.error = cudaGetDeviceCount(&count.devices);
+  if (count.error != cudaSuccess) {
+    count.devices = 0;
+    (void)cudaGetLastError();  // not to be found by the next check
+  }
+  return count;
+}
+
+std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
+
+}  // namespace
+
+void fail_cuda(cudaError_t error, const char* file, int line, const char* command) {
+  (void)cudaGetLastError();  // the error is told here, and not by the next check again
+  const ExitCode code = error == cudaErrorMemoryAllocation ? ExitCode::unavailable : ExitCode::internal;
+  throw Error(code, fmt::format("{}:{}: {} ({}); command: '{}'", file, line, cudaGetErrorName(error),
+                                cudaGetErrorString(error), command));
+}
+
+int cuda_devices() { return count_devices().devices; }
+
+CudaDeviceInfo cuda_device_info(int ordinal) {
+  cudaDeviceProp properties;
+  RINGFOLD_CUDA_CHECK(cudaGetDeviceProperties(&properties, ordinal));
+  return {properties.name, properties.major, properties.minor, static_cast<int64_t>(properties.totalGlobalMem),
+          properties.multiProcessorCount};
+}
+
+std::optional<std::string> cuda_unavailable(int major) {
+  const Count count = count_devices();
+  if (count.error == cudaErrorInsufficientDriver) {
+    int driver = 0;
+    (void)cudaDriverGetVersion(&driver);
+    if (driver == 0) return "no CUDA device (the driver is missing)";
+    return fmt::format("no CUDA device (the driver is for CUDA {}, older than the runtime, {})", version_text(driver),
+                       version_text(CUDART_VERSION));
+  }
+  if (count.error != cudaSuccess && count.error != cudaErrorNoDevice) {
+    return fmt::format("no CUDA device ({})", cudaGetErrorString(count.error));
+  }
+  if (count.devices == 0) return "no CUDA device";
+  const CudaDeviceInfo info = cuda_device_info(0);
+  if (info.major >= major) return std::nullopt;
+  return fmt::format("{} has compute capability {}.{}, and {}.0 is needed", info.name, info.major, info.minor, major);
+}
+
+std::string describe_cuda_devices() {
+  const int devices = cuda_devices();
+  if (devices == 0) return *cuda_unavailable();
+  const CudaDeviceInfo info = cuda_device_info(0);
+  int driver = 0;
+  RINGFOLD_CUDA_CHECK(cudaDriverGetVersion(&driver));
+  return fmt::format("{} x {}, sm_{}{}, {:.1f} GiB each, driver for CUDA {}, runtime {}", devices, info.name,
+                     info.major, info.minor, static_cast<double>(info.bytes) / (int64_t{1} << 30), version_text(driver),
+                     version_text(CUDART_VERSION));
+}
+
+}  // namespace ringfold

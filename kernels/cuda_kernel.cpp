@@ -1,0 +1,30 @@
+#include "kernels/cuda_kernel.h"
+
+#include "kernels/cuda_state.h"
+#include "kernels/cuda_work.h"
+
+namespace ringfold {
+
+CudaKernel::CudaKernel(const KernelOptions& options) : device_(options.device, options.threads, options.tick) {}
+
+void CudaKernel::merge(Queue& queue, const MergeTask& task) {
+  enqueue_work(queue, task.prepared, [&] { return make_merge(device_, task); });
+}
+
+void CudaKernel::finish(Queue& queue, const FinishTask& task) {
+  enqueue_work(queue, task.prepared, [&] { return make_finish(device_, task); });
+}
+
+void CudaKernel::copy(Queue& queue, const CopyTask& task) {
+  enqueue_work(queue, task.prepared, [&] { return std::make_shared<CudaCopy>(device_, task); });
+}
+
+void CudaKernel::prepare(KernelTask& task) {
+  if (auto* merge = std::get_if<MergeTask>(&task)) merge->prepared = make_merge(device_, *merge);
+  if (auto* finish = std::get_if<FinishTask>(&task)) finish->prepared = make_finish(device_, *finish);
+  if (auto* copy = std::get_if<CopyTask>(&task)) copy->prepared = std::make_shared<CudaCopy>(device_, *copy);
+}
+
+bool CudaKernel::generate(Queue&, const GeneratedInputs&, InputTensor, const Tensor&) { return false; }
+
+}  // namespace ringfold

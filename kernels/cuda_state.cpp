@@ -1,0 +1,140 @@
+#include "kernels/cuda_state.h"
+
+#include "kernels/rows.h"
+#include "lib/error.h"
+
+#include <algorithm>
+
+namespace ringfold {
+
+namespace {
+
+bool same_rows(const Tensor& a, const Tensor& b) {
+  const auto same = [](const Segment& x, const Segment& y) {
+    return x.sequence == y.sequence && x.begin == y.begin && x.end == y.end && x.row == y.row;
+  };
+  return a.heads == b.heads && std::ranges::equal(a.segments, b.segments, same);
+}
+
+/// The rows and heads of `part` that `target` has too, added to the parts of a merge into it.
+void add_parts(const Tensor& target, const Tensor& o, const Tensor* lse, std::vector<StatePart>& parts) {
+  const HeadRange heads = intersect(target.heads, o.heads);
+  const StateRows rows = state_rows(o, lse);
+  for_common_rows(o.segments, target.segments, [&](const CommonRows& common) {
+    StatePart part{rows, common.b_row, common.tokens.size(), heads.begin - target.heads.begin, heads.size(), false};
+    const int64_t head = heads.begin - o.heads.begin;
+    const int64_t element = head * rows.o_head_stride + common.a_row * rows.o_row_stride;
+    part.from.o += element * bytes_of(rows.dtype);
+    if (lse) part.from.lse += head * rows.lse_head_stride + common.a_row * rows.lse_row_stride;
+    parts.push_back(part);
+  });
+}
+
+/// O and LSE to different rows: two passes.
+class CudaFinish final : public CudaWork {
+ public:
+  explicit CudaFinish(std::vector<std::shared_ptr<CudaWork>> passes) : passes_(std::move(passes)) {}
+  void enqueue(cudaStream_t stream) const override {
+    for (const auto& pass : passes_) pass->enqueue(stream);
+  }
+
+ private:
+  std::vector<std::shared_ptr<CudaWork>> passes_;
+};
+
+}  // namespace
+
+StateRows state_rows(const Tensor& o, const Tensor* lse) {
+  StateRows rows{o.data, o.dtype, o.row_stride, o.head_stride, nullptr, 0, 0};
+  if (lse == nullptr) return rows;
+  RINGFOLD_INVARIANT(lse->dtype == DType::fp32, "an LSE in {}", to_string(lse->dtype));
+  rows.lse = reinterpret_cast<float*>(lse->data);
+  rows.lse_row_stride = lse->row_stride;
+  rows.lse_head_stride = lse->head_stride;
+  return rows;
+}
+
+std::vector<RowSpan> spans_of(std::span<const Segment> segments) {
+  std::vector<RowSpan> spans;
+  for (const Segment& segment : segments) spans.push_back({segment.row, segment.end - segment.begin});
+  return spans;
+}
+
+CudaMerge::CudaMerge(CudaDevice& device, const MergeTarget& target, std::span<const StatePart> parts, int64_t dim,
+                     const MergeOptions& options) {
+  std::vector<StatePart> all;
+  for (const RowSpan& span : target.spans) {
+    if (!options.fold) break;
+    StatePart own{target.rows, span.begin, span.count, 0, target.heads, false};
+    own.from.o += span.begin * target.rows.o_row_stride * bytes_of(target.rows.dtype);
+    own.from.lse += span.begin * target.rows.lse_row_stride;
+    all.push_back(own);
+  }
+  all.insert(all.end(), parts.begin(), parts.end());
+  const MergeTables tables = plan_merge(target.spans, all);
+  RINGFOLD_CHECK(tables.most_entries <= kMostMergeEntries, ExitCode::unavailable,
+                 "a merge of {} parts a row; at most {} fit", tables.most_entries, kMostMergeEntries);
+  RINGFOLD_INVARIANT(dim > 0 && dim <= INT32_MAX / 2, "rows of {} channels", dim);
+  const size_t runs = tables_.add(tables.runs);
+  const size_t entries = tables_.add(tables.entries);
+  const size_t part_list = tables_.add(all);
+  tables_.send(device);
+  launch_ = {tables_.at<MergeRun>(runs),
+             static_cast<int64_t>(tables.runs.size()),
+             tables_.at<int32_t>(entries),
+             tables_.at<StatePart>(part_list),
+             target.rows,
+             tables.rows,
+             target.heads,
+             static_cast<int32_t>(dim),
+             tables.most_entries,
+             options.verbatim};
+  launch_.tile_rows = merge_tile_rows(launch_, device.context().multiprocessors);
+}
+
+void CudaMerge::enqueue(cudaStream_t stream) const { launch_merge(launch_, stream); }
+
+CudaCopy::CudaCopy(CudaDevice& device, const CopyTask& task) {
+  const CopyTables plan = plan_copy(task);
+  const size_t runs = tables_.add(plan.runs);
+  tables_.send(device);
+  launch_ = {tables_.at<CopyRun>(runs),
+             static_cast<int64_t>(plan.runs.size()),
+             plan.from,
+             plan.to,
+             plan.rows,
+             plan.heads,
+             plan.from_stride,
+             plan.to_stride,
+             plan.from_head_stride,
+             plan.to_head_stride,
+             plan.row_bytes,
+             plan.unit};
+}
+
+void CudaCopy::enqueue(cudaStream_t stream) const { launch_copy(launch_, stream); }
+
+std::shared_ptr<CudaWork> make_merge(CudaDevice& device, const MergeTask& task) {
+  const MergeTarget target{state_rows(task.state.o, &task.state.lse), task.state.o.heads.size(),
+                           spans_of(task.state.o.segments)};
+  std::vector<StatePart> parts;
+  for (const StateTensor& part : task.parts) add_parts(task.state.o, part.o, &part.lse, parts);
+  return std::make_shared<CudaMerge>(device, target, parts, task.dim);
+}
+
+std::shared_ptr<CudaWork> make_finish(CudaDevice& device, const FinishTask& task) {
+  const bool at_once = same_rows(task.out, task.lse);
+  const MergeTarget target{state_rows(task.out, at_once ? &task.lse : nullptr), task.out.heads.size(),
+                           spans_of(task.out.segments)};
+  std::vector<StatePart> parts;
+  add_parts(task.out, task.state.o, &task.state.lse, parts);
+  int64_t rows = 0;
+  for (const StatePart& part : parts) rows += part.heads == target.heads ? part.rows : 0;
+  RINGFOLD_INVARIANT(rows == rows_in(task.out.segments), "a state of fewer rows than its O is finished");
+  auto o = std::make_shared<CudaMerge>(device, target, parts, task.dim, MergeOptions{.verbatim = true});
+  if (at_once) return o;
+  auto lse = std::make_shared<CudaCopy>(device, CopyTask{task.state.lse, task.lse, 1});
+  return std::make_shared<CudaFinish>(std::vector<std::shared_ptr<CudaWork>>{o, lse});
+}
+
+}  // namespace ringfold

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "kernels/cuda_queue.h"
+#include "lib/kernel.h"
+
+#include <cuda_runtime.h>
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace ringfold {
+
+/// A task made ready for a device: its tables lie there. Enqueuing allocates nothing and may be recorded; must not be
+/// dropped while the work is under way (see CudaQueue::keep).
+class CudaWork : public PreparedTask {
+ public:
+  /// The device must be the calling thread's current one.
+  virtual void enqueue(cudaStream_t stream) const = 0;
+};
+
+/// Lists that a kernel reads, in one allocation on the device. First all are added, then all are sent, then they have
+/// addresses.
+class CudaTables {
+ public:
+  /// Returns where the list will stand.
+  template <typename Item>
+  size_t add(const std::vector<Item>& list) {
+    static_assert(std::is_trivially_copyable_v<Item> && alignof(Item) <= kAlignment);
+    const size_t offset = (bytes_.size() + kAlignment - 1) / kAlignment * kAlignment;
+    bytes_.resize(offset + list.size() * sizeof(Item));
+    if (!list.empty()) std::memcpy(bytes_.data() + offset, list.data(), list.size() * sizeof(Item));
+    return offset;
+  }
+  void send(CudaDevice& device);
+  template <typename Item>
+  const Item* at(size_t offset) const {
+    return reinterpret_cast<const Item*>(memory_.get() + offset);
+  }
+
+ private:
+  static constexpr size_t kAlignment = 16;
+  std::vector<std::byte> bytes_;
+  std::shared_ptr<std::byte> memory_;
+};
+
+/// Enqueues prepared work, or work made for this one time, which the queue then keeps.
+template <typename Make>
+void enqueue_work(Queue& queue, const std::shared_ptr<PreparedTask>& prepared, Make make) {
+  auto& cuda_queue = static_cast<CudaQueue&>(queue);
+  std::shared_ptr<PreparedTask> work = prepared;
+  if (!work) {
+    work = make();
+    cuda_queue.keep(work);
+  }
+  cuda_queue.context().make_current();
+  static_cast<const CudaWork&>(*work).enqueue(cuda_queue.stream());
+}
+
+}  // namespace ringfold
