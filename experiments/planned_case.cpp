@@ -27,10 +27,10 @@ bool is_on(const Case& item, std::string_view pass) {
 }
 
 /// What passes may assume of the case's kernel and transport.
-Rates rates_of(const Case& item) {
+AssumedRates rates_of(const Case& item) {
   const KernelInfo* kernel = find_kernel(item.kernel);
   const TransportInfo* transport = find_transport(item.transport);
-  Rates rates = kernel == nullptr ? Rates{} : kernel->rates;
+  AssumedRates rates = kernel == nullptr ? AssumedRates{} : kernel->rates;
   if (transport == nullptr) return rates;
   rates.link_bytes_per_second = transport->link_bytes_per_second;
   rates.exchange_seconds = transport->exchange_seconds;
@@ -39,7 +39,7 @@ Rates rates_of(const Case& item) {
 
 Schedule prove_and_improve(const Case& item, Schedule schedule) {
   prove(schedule, "");
-  const Rates rates = rates_of(item);
+  const AssumedRates rates = rates_of(item);
   for (const Pass& pass : pass_table()) {
     if (!is_on(item, pass.name)) continue;
     schedule = pass.apply(std::move(schedule), rates);

@@ -2,13 +2,21 @@
 
 #include "lib/error.h"
 
+// The library is opened when it is first needed: programs start without it, and fast where it is there.
+#define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
 #define CUDNN_FRONTEND_SKIP_JSON_LIB
 #include <cudnn_frontend.h>
+#include <dlfcn.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+namespace cudnn_frontend {
+void* cudnn_dlhandle = nullptr;
+}  // namespace cudnn_frontend
 
 namespace ringfold {
 namespace {
@@ -23,7 +31,24 @@ void check(fe::error_t error, const char* doing) {
 
 void check(cudnnStatus_t status, const char* doing) {
   RINGFOLD_CHECK(status == CUDNN_STATUS_SUCCESS, ExitCode::unavailable, "cuDNN cannot {}: {}", doing,
-                 cudnnGetErrorString(status));
+                 fe::detail::get_error_string(status));
+}
+
+/// Why cuDNN cannot be used, if it cannot.
+std::optional<std::string> open_library() {
+  static const std::string reason = []() -> std::string {
+    fe::cudnn_dlhandle = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_GLOBAL);
+    if (fe::cudnn_dlhandle != nullptr) return "";
+    const char* error = dlerror();
+    return fmt::format("cuDNN 9 cannot be opened: {}", error == nullptr ? "no reason given" : error);
+  }();
+  if (reason.empty()) return std::nullopt;
+  return reason;
+}
+
+cudnnStatus_t set_stream(cudnnHandle_t handle, cudaStream_t stream) {
+  static auto* const call = reinterpret_cast<decltype(&cudnnSetStream)>(dlsym(fe::cudnn_dlhandle, "cudnnSetStream"));
+  return call(handle, stream);
 }
 
 fe::DataType_t type_of(DType dtype) {
@@ -96,7 +121,7 @@ class Plan final : public SdpaPlan {
   }
   int64_t workspace_bytes() const override { return workspace_bytes_; }
   void run(const SdpaMemory& memory, std::byte* workspace, void* stream) override {
-    check(cudnnSetStream(handle_, static_cast<cudaStream_t>(stream)), "use a stream");
+    check(set_stream(handle_, static_cast<cudaStream_t>(stream)), "use a stream");
     std::unordered_map<int64_t, void*> pointers{{kQ, const_cast<std::byte*>(memory.q)},
                                                 {kK, const_cast<std::byte*>(memory.k)},
                                                 {kV, const_cast<std::byte*>(memory.v)},
@@ -118,11 +143,17 @@ struct CudnnSdpa::Impl {
   std::map<SdpaShape, std::unique_ptr<Plan>> plans;
 };
 
-CudnnSdpa::CudnnSdpa() : impl_(std::make_unique<Impl>()) { check(cudnnCreate(&impl_->handle), "start"); }
+std::optional<std::string> cudnn_missing() { return open_library(); }
+
+CudnnSdpa::CudnnSdpa() : impl_(std::make_unique<Impl>()) {
+  const auto reason = open_library();
+  RINGFOLD_CHECK(!reason, ExitCode::unavailable, "{}", reason.value_or(""));
+  check(fe::detail::create_handle(&impl_->handle), "start");
+}
 
 CudnnSdpa::~CudnnSdpa() {
   impl_->plans.clear();
-  if (impl_->handle != nullptr) (void)cudnnDestroy(impl_->handle);
+  if (impl_->handle != nullptr) (void)fe::detail::destroy_handle(impl_->handle);
 }
 
 SdpaPlan& CudnnSdpa::plan(const SdpaShape& shape) {
@@ -139,7 +170,8 @@ SdpaPlan& CudnnSdpa::plan(const SdpaShape& shape) {
 }
 
 std::string cudnn_version_text() {
-  const size_t version = cudnnGetVersion();
+  if (open_library()) return "no cuDNN";
+  const size_t version = fe::detail::get_backend_version();
   return fmt::format("cuDNN {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace ringfold {
 
@@ -65,6 +67,8 @@ class CudnnSdpa {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Why the library cannot be used, if it cannot.
+std::optional<std::string> cudnn_missing();
 /// "cuDNN 9.19.0"
 std::string cudnn_version_text();
 

@@ -10,7 +10,7 @@ namespace {
 
 class Estimate {
  public:
-  Estimate(const Program& program, const Problem& problem, const Rates& rates)
+  Estimate(const Program& program, const Problem& problem, const AssumedRates& rates)
       : program_(program), problem_(problem), rates_(rates), lifetimes_(lifetimes_of(program)) {}
 
   double seconds() const {
@@ -65,13 +65,13 @@ class Estimate {
 
   const Program& program_;
   const Problem& problem_;
-  const Rates& rates_;
+  const AssumedRates& rates_;
   Lifetimes lifetimes_;
 };
 
 }  // namespace
 
-double estimate_seconds(const Program& program, const Problem& problem, const Rates& rates) {
+double estimate_seconds(const Program& program, const Problem& problem, const AssumedRates& rates) {
   return Estimate(program, problem, rates).seconds();
 }
 

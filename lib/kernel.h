@@ -3,7 +3,7 @@
 #include "lib/device.h"
 #include "lib/inputs.h"
 #include "lib/problem.h"
-#include "lib/rates.h"
+#include "lib/assumed_rates.h"
 
 #include <cstddef>
 #include <functional>
@@ -149,7 +149,7 @@ struct KernelInfo {
   /// Devices of this host, each for one rank; null: any number of ranks share the host.
   int (*devices)() = nullptr;
   /// What passes assume of it, links aside.
-  Rates rates{};
+  AssumedRates rates{};
 };
 
 std::span<const KernelInfo> kernel_table();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lib/rates.h"
+#include "lib/assumed_rates.h"
 #include "lib/schedule.h"
 
 #include <cstdint>
@@ -16,7 +16,7 @@ inline constexpr int64_t kBufferAlignment = 64;
 struct Pass {
   std::string_view name;  ///< as under `passes:` in an experiment file
   std::string_view summary;
-  Schedule (*apply)(Schedule, const Rates&);
+  Schedule (*apply)(Schedule, const AssumedRates&);
   bool came_later = false;  ///< results of before its time do not name it: at its default, ids leave it out
 };
 
@@ -28,12 +28,12 @@ std::span<const Pass> pass_table();
 Schedule fuse_attends(Schedule schedule);
 /// On a device: makes one attend of all those on a state where that computes the same, takes no more memory, and is
 /// done sooner by estimate_seconds(), although it has to wait for the last exchange. Drops buffers.
-Schedule join_attends(Schedule schedule, const Rates& rates);
+Schedule join_attends(Schedule schedule, const AssumedRates& rates);
 /// On a device: cuts blocks of K and V into pieces by the kv heads that are read together and, where all tokens are of
 /// one sequence, by range, and lays them out tokens_outer. So what goes to one rank is contiguous at the source, and
 /// the pieces of an attend, which assign_buffers() puts side by side, are rows of one tensor. Counts tags anew. Changes
 /// nothing where a send would no longer be contiguous. Drops buffers.
-Schedule align_kv(Schedule schedule, const Rates& rates);
+Schedule align_kv(Schedule schedule, const AssumedRates& rates);
 /// Moves each exchange up before the compute that stands between it and the exchange before it, as far as its
 /// operands allow, but not before the compute that starts on what the exchange before it has brought: so transfers
 /// overlap with it, and no more than one exchange's worth of memory is added. Done twice, it does no more. Drops

@@ -188,7 +188,7 @@ bool sends_are_contiguous(const Schedule& schedule) {
 
 }  // namespace
 
-Schedule align_kv(Schedule schedule, const Rates& rates) {
+Schedule align_kv(Schedule schedule, const AssumedRates& rates) {
   if (!rates.is_device()) return schedule;
   Schedule aligned = schedule;
   const std::vector<int64_t> cuts = head_cuts(schedule);

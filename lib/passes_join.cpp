@@ -94,7 +94,7 @@ Program without_unused(Program program) {
 
 }  // namespace
 
-Schedule join_attends(Schedule schedule, const Rates& rates) {
+Schedule join_attends(Schedule schedule, const AssumedRates& rates) {
   if (!rates.is_device()) return schedule;
   const Problem& problem = schedule.problem;
   for (Program& program : schedule.ranks) {

@@ -94,7 +94,7 @@ struct TransportInfo {
   bool spans_processes = false;  ///< takes TransportOptions::world
   /// Which memory its transports move, as Transport::moves() says; null: host memory alone.
   bool (*moves)(MemoryKind) = nullptr;
-  /// What passes assume of it where the memory is a device's, see Rates.
+  /// What passes assume of it where the memory is a device's, see AssumedRates.
   double link_bytes_per_second = 20e9;
   double exchange_seconds = 50e-6;
   bool can_move(MemoryKind kind) const { return moves == nullptr ? kind == MemoryKind::host : moves(kind); }

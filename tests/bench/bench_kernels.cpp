@@ -93,7 +93,7 @@ bool wanted(const KernelInfo& info, const Shape& shape, const std::vector<std::s
 
 void measure_all(int64_t tokens, int rounds, const std::vector<std::string>& words) {
   for (const KernelInfo& info : kernel_table()) {
-    if (info.unavailable()) continue;
+    if (info.unavailable() || info.devices != nullptr) continue;  // processor time says nothing of a device
     const bool reference = info.id == "cpu_reference";
     for (const DType dtype : {DType::fp32, DType::bf16, DType::fp16}) {
       for (const int64_t dim : {64, 128}) {

@@ -2,6 +2,7 @@
 // here and for the emulation; and by how much the seeded faults exceed them.
 #include "tests/kernels/judged_run.h"
 #include "tests/lib/emulation.h"
+#include "tests/staged_kernel.h"
 
 #include <fmt/format.h>
 
@@ -36,7 +37,8 @@ std::map<std::string, Run> all_runs() {
     for (Folding folding : {Folding::in_kernel, Folding::merged}) {
       const std::string name = fmt::format("{}, {}", info.id, folding == Folding::merged ? "merged" : "folded");
       runs[name] = [&info, folding](const InputSource& inputs, const Judge& judge, int64_t shards) {
-        const auto kernel = info.make({});
+        const auto kernel = make_on_host(info);
+        if (kernel->capabilities().refuses(inputs.problem())) return Figures{};
         const JudgedRun run = run_kernel(*kernel, inputs, shards, folding);
         return judge.judge(run.rows, run.how, 0);
       };

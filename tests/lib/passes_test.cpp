@@ -29,9 +29,9 @@ TEST_CASE("the passes run in a fixed order") {
 
 TEST_CASE("every pass keeps what a plan means") {
   // A link so fast that every join pays, and none.
-  const Rates devices{1e12, 1e12, 1e-6, 1e15, 0};
+  const AssumedRates devices{1e12, 1e12, 1e-6, 1e15, 0};
   for (uint64_t seed = 0; seed < 300; ++seed) {
-    const Rates rates = seed % 2 == 0 ? Rates{} : devices;
+    const AssumedRates rates = seed % 2 == 0 ? AssumedRates{} : devices;
     Schedule schedule = random_plan(seed / 2);
     const Cost before = cost_of(schedule);
     for (const Pass& pass : pass_table()) {

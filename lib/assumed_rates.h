@@ -5,7 +5,7 @@ namespace ringfold {
 /// What passes that weigh one plan against another assume of a machine: round numbers, the same on every rank and in
 /// every run, so that a plan depends on the case alone. Zeros: a host, where launching costs nothing and nothing is
 /// weighed.
-struct Rates {
+struct AssumedRates {
   double flops_per_second = 0;         ///< of one attend
   double memory_bytes_per_second = 0;  ///< reading or writing a device's own memory
   double launch_seconds = 0;           ///< from one operation's end to the next one's start, ramping up included

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "kernels/attend_calls.h"
+#include "kernels/cuda_state.h"
+#include "kernels/cuda_work.h"
+#include "lib/kernel.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace ringfold {
+
+/// Where a library's call writes: O and its LSE, first row and head of the call.
+struct CallOutput {
+  std::byte* o = nullptr;
+  DType dtype = DType::fp32;
+  CallStrides o_strides;
+  std::byte* lse = nullptr;
+  CallStrides lse_strides;
+};
+
+/// What a library has made of one call, ready to be enqueued. Like CudaWork.
+class CallWork {
+ public:
+  virtual ~CallWork() = default;
+  virtual int64_t workspace_bytes() const = 0;
+  virtual void enqueue(std::byte* workspace, cudaStream_t stream) const = 0;
+};
+
+/// How a library attends one rectangle.
+struct CallMaker {
+  /// Throws Error(unavailable) where the library cannot.
+  std::function<std::unique_ptr<CallWork>(const AttendRegion&, const AttendCall&, const CallOutput&)> make;
+  /// Of partial results; 16 bits cost numerics, see docs/numerics.md.
+  DType partial_dtype = DType::fp32;
+  /// Its LSE is a binary logarithm, so that nothing can be written directly.
+  bool base_2 = false;
+  /// The same for the dtype of a state, where its O is 16 bits wide.
+  bool writes_fp32 = true;
+};
+
+/// Memory that the calls of a kernel use one after the other.
+class CudaScratch {
+ public:
+  explicit CudaScratch(CudaDevice& device) : device_(device) {}
+  /// At least so many bytes, also used by others; keep the handle while the work may be enqueued.
+  std::shared_ptr<std::byte> at_least(int64_t bytes);
+
+ private:
+  CudaDevice& device_;
+  std::shared_ptr<std::byte> memory_;
+  int64_t bytes_ = 0;
+};
+
+/// What a kernel's attends share.
+struct AttendMemory {
+  explicit AttendMemory(CudaDevice& device) : partials(device), workspace(device) {}
+  CudaScratch partials;
+  CudaScratch workspace;
+};
+
+/// An attend as calls of a library, which write their results where they belong if one of them computes a region and
+/// the memory is aligned, and else to scratch memory, merged in order afterwards.
+std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
+                                      const CallMaker& maker);
+
+}  // namespace ringfold
