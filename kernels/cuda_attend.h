@@ -3,6 +3,7 @@
 #include "kernels/attend_calls.h"
 #include "kernels/cuda_state.h"
 #include "kernels/cuda_work.h"
+#include "kernels/state_parts.h"
 #include "lib/kernel.h"
 
 #include <cstdint>

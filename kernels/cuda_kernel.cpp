@@ -1,5 +1,6 @@
 #include "kernels/cuda_kernel.h"
 
+#include "kernels/cuda_generate.h"
 #include "kernels/cuda_state.h"
 #include "kernels/cuda_work.h"
 
@@ -25,6 +26,9 @@ void CudaKernel::prepare(KernelTask& task) {
   if (auto* copy = std::get_if<CopyTask>(&task)) copy->prepared = std::make_shared<CudaCopy>(device_, *copy);
 }
 
-bool CudaKernel::generate(Queue&, const GeneratedInputs&, InputTensor, const Tensor&) { return false; }
+bool CudaKernel::generate(Queue& queue, const GeneratedInputs& inputs, InputTensor tensor, const Tensor& to) {
+  enqueue_work(queue, nullptr, [&] { return std::make_shared<CudaGenerate>(device_, inputs, tensor, to); });
+  return true;
+}
 
 }  // namespace ringfold

@@ -1,6 +1,7 @@
 #include "kernels/cuda_state.h"
 
 #include "kernels/rows.h"
+#include "kernels/state_parts.h"
 #include "lib/error.h"
 
 #include <algorithm>
@@ -16,18 +17,16 @@ bool same_rows(const Tensor& a, const Tensor& b) {
   return a.heads == b.heads && std::ranges::equal(a.segments, b.segments, same);
 }
 
-/// The rows and heads of `part` that `target` has too, added to the parts of a merge into it.
-void add_parts(const Tensor& target, const Tensor& o, const Tensor* lse, std::vector<StatePart>& parts) {
-  const HeadRange heads = intersect(target.heads, o.heads);
-  const StateRows rows = state_rows(o, lse);
-  for_common_rows(o.segments, target.segments, [&](const CommonRows& common) {
-    StatePart part{rows, common.b_row, common.tokens.size(), heads.begin - target.heads.begin, heads.size(), false};
-    const int64_t head = heads.begin - o.heads.begin;
-    const int64_t element = head * rows.o_head_stride + common.a_row * rows.o_row_stride;
-    part.from.o += element * bytes_of(rows.dtype);
-    if (lse) part.from.lse += head * rows.lse_head_stride + common.a_row * rows.lse_row_stride;
+/// What the target holds, as parts of itself.
+std::vector<StatePart> own_parts(const MergeTarget& target) {
+  std::vector<StatePart> parts;
+  for (const RowSpan& span : target.spans) {
+    StatePart part{target.rows, span.begin, span.count, 0, target.heads, false};
+    part.from.o += span.begin * target.rows.o_row_stride * bytes_of(target.rows.dtype);
+    part.from.lse += span.begin * target.rows.lse_row_stride;
     parts.push_back(part);
-  });
+  }
+  return parts;
 }
 
 /// O and LSE to different rows: two passes.
@@ -44,32 +43,10 @@ class CudaFinish final : public CudaWork {
 
 }  // namespace
 
-StateRows state_rows(const Tensor& o, const Tensor* lse) {
-  StateRows rows{o.data, o.dtype, o.row_stride, o.head_stride, nullptr, 0, 0};
-  if (lse == nullptr) return rows;
-  RINGFOLD_INVARIANT(lse->dtype == DType::fp32, "an LSE in {}", to_string(lse->dtype));
-  rows.lse = reinterpret_cast<float*>(lse->data);
-  rows.lse_row_stride = lse->row_stride;
-  rows.lse_head_stride = lse->head_stride;
-  return rows;
-}
-
-std::vector<RowSpan> spans_of(std::span<const Segment> segments) {
-  std::vector<RowSpan> spans;
-  for (const Segment& segment : segments) spans.push_back({segment.row, segment.end - segment.begin});
-  return spans;
-}
-
 CudaMerge::CudaMerge(CudaDevice& device, const MergeTarget& target, std::span<const StatePart> parts, int64_t dim,
                      const MergeOptions& options) {
   std::vector<StatePart> all;
-  for (const RowSpan& span : target.spans) {
-    if (!options.fold) break;
-    StatePart own{target.rows, span.begin, span.count, 0, target.heads, false};
-    own.from.o += span.begin * target.rows.o_row_stride * bytes_of(target.rows.dtype);
-    own.from.lse += span.begin * target.rows.lse_row_stride;
-    all.push_back(own);
-  }
+  if (options.fold) all = own_parts(target);
   all.insert(all.end(), parts.begin(), parts.end());
   const MergeTables tables = plan_merge(target.spans, all);
   RINGFOLD_CHECK(tables.most_entries <= kMostMergeEntries, ExitCode::unavailable,
@@ -117,17 +94,14 @@ void CudaCopy::enqueue(cudaStream_t stream) const { launch_copy(launch_, stream)
 std::shared_ptr<CudaWork> make_merge(CudaDevice& device, const MergeTask& task) {
   const MergeTarget target{state_rows(task.state.o, &task.state.lse), task.state.o.heads.size(),
                            spans_of(task.state.o.segments)};
-  std::vector<StatePart> parts;
-  for (const StateTensor& part : task.parts) add_parts(task.state.o, part.o, &part.lse, parts);
-  return std::make_shared<CudaMerge>(device, target, parts, task.dim);
+  return std::make_shared<CudaMerge>(device, target, parts_of(task.parts, task.state.o), task.dim);
 }
 
 std::shared_ptr<CudaWork> make_finish(CudaDevice& device, const FinishTask& task) {
   const bool at_once = same_rows(task.out, task.lse);
   const MergeTarget target{state_rows(task.out, at_once ? &task.lse : nullptr), task.out.heads.size(),
                            spans_of(task.out.segments)};
-  std::vector<StatePart> parts;
-  add_parts(task.out, task.state.o, &task.state.lse, parts);
+  const std::vector<StatePart> parts = parts_of({&task.state, 1}, task.out);
   int64_t rows = 0;
   for (const StatePart& part : parts) rows += part.heads == target.heads ? part.rows : 0;
   RINGFOLD_INVARIANT(rows == rows_in(task.out.segments), "a state of fewer rows than its O is finished");

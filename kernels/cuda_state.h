@@ -57,8 +57,4 @@ class CudaCopy final : public CudaWork {
 std::shared_ptr<CudaWork> make_merge(CudaDevice& device, const MergeTask& task);
 std::shared_ptr<CudaWork> make_finish(CudaDevice& device, const FinishTask& task);
 
-/// A plane of O and one of LSEs (null: none), from the first head of `o` and row 0 on.
-StateRows state_rows(const Tensor& o, const Tensor* lse);
-std::vector<RowSpan> spans_of(std::span<const Segment> segments);
-
 }  // namespace ringfold

@@ -6,8 +6,8 @@
 #define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
 #define CUDNN_FRONTEND_SKIP_JSON_LIB
 #include <cudnn_frontend.h>
-#include <dlfcn.h>
 
+#include <dlfcn.h>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,11 +44,6 @@ std::optional<std::string> open_library() {
   }();
   if (reason.empty()) return std::nullopt;
   return reason;
-}
-
-cudnnStatus_t set_stream(cudnnHandle_t handle, cudaStream_t stream) {
-  static auto* const call = reinterpret_cast<decltype(&cudnnSetStream)>(dlsym(fe::cudnn_dlhandle, "cudnnSetStream"));
-  return call(handle, stream);
 }
 
 fe::DataType_t type_of(DType dtype) {
@@ -121,7 +116,7 @@ class Plan final : public SdpaPlan {
   }
   int64_t workspace_bytes() const override { return workspace_bytes_; }
   void run(const SdpaMemory& memory, std::byte* workspace, void* stream) override {
-    check(set_stream(handle_, static_cast<cudaStream_t>(stream)), "use a stream");
+    check(fe::detail::set_stream(handle_, static_cast<cudaStream_t>(stream)), "use a stream");
     std::unordered_map<int64_t, void*> pointers{{kQ, const_cast<std::byte*>(memory.q)},
                                                 {kK, const_cast<std::byte*>(memory.k)},
                                                 {kV, const_cast<std::byte*>(memory.v)},

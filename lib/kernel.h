@@ -1,9 +1,9 @@
 #pragma once
 
+#include "lib/assumed_rates.h"
 #include "lib/device.h"
 #include "lib/inputs.h"
 #include "lib/problem.h"
-#include "lib/assumed_rates.h"
 
 #include <cstddef>
 #include <functional>

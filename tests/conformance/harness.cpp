@@ -115,7 +115,8 @@ std::vector<Variant> all_variants() {
   return variants;
 }
 
-Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster, const AssumedRates& rates) {
+Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster,
+                     const AssumedRates& rates) {
   const StrategyInfo* info = find_strategy(variant.strategy);
   RINGFOLD_INVARIANT(info != nullptr, "no strategy {}", variant.strategy);
   const std::unique_ptr<Strategy> strategy = info->make(variant.options);

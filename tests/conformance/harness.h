@@ -1,10 +1,10 @@
 #pragma once
 
+#include "lib/assumed_rates.h"
 #include "lib/inputs.h"
 #include "lib/judge.h"
 #include "lib/options.h"
 #include "lib/ranks.h"
-#include "lib/assumed_rates.h"
 #include "lib/schedule.h"
 
 #include <cstdint>
@@ -26,7 +26,8 @@ std::vector<Variant> all_variants();
 
 /// Plans, proves, runs all passes, proves each result. Empty (no ranks) where the strategy refuses the problem; throws
 /// Error(refuted) with the finding where a proof fails.
-Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster, const AssumedRates& rates = {});
+Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster,
+                     const AssumedRates& rates = {});
 
 /// Wraps a rank's transport; what it returns lives as long as the rank.
 using WrapTransport = std::function<std::unique_ptr<Transport>(RankContext&)>;

@@ -83,6 +83,16 @@ Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_
   store_floats(dtype, poisons.data(), elements_, memory_.data());
 }
 
+Plane::Plane(const Plane& other)
+    : memory_(other.memory_),
+      poison_(other.poison_),
+      elements_(other.elements_),
+      channels_(other.channels_),
+      rows_(other.rows_),
+      tensor_(other.tensor_) {
+  tensor_.data = memory().data() + (other.tensor_.data - other.memory().data());
+}
+
 void Plane::write(int64_t head, int64_t row, const std::vector<float>& values) {
   store_floats(tensor_.dtype, values.data(), channels_, row_of(tensor_, head, row));
 }

@@ -4,6 +4,7 @@
 #include "lib/schedule.h"
 
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace ringfold::testing {
@@ -14,11 +15,17 @@ class Plane {
  public:
   Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_t channels, int64_t padding = 0,
         Layout layout = Layout::heads_outer, float poison = std::numeric_limits<float>::quiet_NaN());
+  Plane(const Plane& other);
+  Plane(Plane&&) = default;
+  Plane& operator=(const Plane&) = delete;
   const Tensor& tensor() const { return tensor_; }
   void write(int64_t head, int64_t row, const std::vector<float>& values);
   std::vector<float> read(int64_t head, int64_t row) const;
   /// Is everything outside the rows still poison?
   bool poison_intact() const;
+  /// All of the memory, the tensor's data and the poison around it.
+  std::span<std::byte> memory() { return std::as_writable_bytes(std::span(memory_)); }
+  std::span<const std::byte> memory() const { return std::as_bytes(std::span(memory_)); }
 
  private:
   std::vector<bool> used_elements() const;
