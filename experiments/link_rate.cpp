@@ -15,6 +15,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMessageBytes = int64_t{4} << 20;
 constexpr int kMessages = 4;  ///< of a round
+/// Behind the messages: the answer's.
+constexpr int64_t kAnswerBytes = 64;
+constexpr int64_t kAllBytes = kMessageBytes * kMessages + kAnswerBytes;
 constexpr double kSeconds = 0.05;
 constexpr int kMostRounds = 8;
 /// No plan has tags as large.
@@ -31,11 +34,10 @@ bool all(Control& control, bool mine) {
 std::optional<double> measure_link_gbps(RankContext& context, Kernel& kernel) {
   const bool takes_part = context.rank < 2;
   std::shared_ptr<std::byte> memory;
-  std::byte answer{};
   BoundExchange exchange;
   std::unique_ptr<Fence> done;
   try {
-    if (takes_part) memory = kernel.device().allocate(kMessageBytes * kMessages);
+    if (takes_part) memory = kernel.device().allocate(kAllBytes);
   } catch (const Error&) {  // none for want of memory, on either side
   }
   if (!all(context.control, !takes_part || memory != nullptr)) return std::nullopt;
@@ -48,9 +50,12 @@ std::optional<double> measure_link_gbps(RankContext& context, Kernel& kernel) {
     }
     // Ranks that talk to each other both ways notice a loss better: UCX 1.13 aborts the program of one that never
     // answered when a large message comes from a rank that dies.
-    back.push_back({1 - context.rank, kTag, &answer, 1});
+    back.push_back({1 - context.rank, kTag, memory.get() + kMessageBytes * kMessages, 1});
     done = context.transport.make_fence();
   }
+  std::vector<const BoundExchange*> announced;
+  if (takes_part) announced.push_back(&exchange);
+  context.transport.announce(announced, {memory, takes_part ? kAllBytes : 0, kernel.device().memory_kind()});
   double best = 0;
   double seconds = 0;
   bool goes_on = true;
