@@ -59,9 +59,10 @@ void print_ping(const TransportInfo& info) {
   if (info.unavailable()) return;
   std::fflush(stdout);
   try {
-    const Ping ping = measure_ping(info);
-    print_line("", fmt::format("a message between two ranks: {} us, {} GB/s", number_text(ping.latency_us),
-                               number_text(ping.gigabytes_per_second)));
+    const std::optional<Ping> ping = measure_ping(info);
+    if (!ping) return;
+    print_line("", fmt::format("a message between two ranks: {} us, {} GB/s", number_text(ping->latency_us),
+                               number_text(ping->gigabytes_per_second)));
   } catch (const Error& error) {
     print_line("", fmt::format("a message between two ranks fails: {}", error.what()));
   }

@@ -41,14 +41,15 @@ double median_round_trip(RankContext& context, int64_t bytes, int rounds) {
 
 }  // namespace
 
-Ping measure_ping(const TransportInfo& transport) {
-  Ping ping;
+std::optional<Ping> measure_ping(const TransportInfo& transport) {
+  std::optional<Ping> ping;
   const std::unique_ptr<Fabric> fabric = transport.make(2, {});
   run_ranks(*fabric, [&](RankContext& context) {
+    if (!context.transport.moves(MemoryKind::host)) return;
     const double small = median_round_trip(context, 8, kSmallRounds);
     const double large = median_round_trip(context, kLargeBytes, kLargeRounds);
     if (context.rank != 0) return;
-    ping = {small / 2 * 1e6, 2 * static_cast<double>(kLargeBytes) / large / 1e9};
+    ping = Ping{small / 2 * 1e6, 2 * static_cast<double>(kLargeBytes) / large / 1e9};
   });
   return ping;
 }

@@ -2,7 +2,7 @@
 
 #include "lib/transport.h"
 
-#include <cstdint>
+#include <optional>
 
 namespace ringfold {
 
@@ -12,7 +12,8 @@ struct Ping {
   double gigabytes_per_second = 0;  ///< median of large messages, one way at a time
 };
 
-/// Between two ranks of a transport that is available, host memory; takes well under a second.
-Ping measure_ping(const TransportInfo& transport);
+/// Between two ranks of a transport that is available, host memory; takes well under a second. Nothing for a transport
+/// that does not move such memory.
+std::optional<Ping> measure_ping(const TransportInfo& transport);
 
 }  // namespace ringfold

@@ -118,7 +118,7 @@ void Executor::Impl::prepare() {
     control.tick();
   }
   // Programs without exchanges take part: ranks tell each other what they need to know.
-  transport.announce(exchanges, {arena.get(), static_cast<size_t>(program.arena_bytes)}, kernel.device().memory_kind());
+  transport.announce(exchanges, {arena, program.arena_bytes, kernel.device().memory_kind()});
 }
 
 void Executor::Impl::run(int& operation) {

@@ -14,9 +14,8 @@ class RecordingTransport final : public Transport {
 
   std::unique_ptr<Fence> make_fence() override { return inner_.make_fence(); }
   void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override;
-  void announce(std::span<const BoundExchange* const> exchanges, std::span<std::byte> memory,
-                MemoryKind kind) override {
-    inner_.announce(exchanges, memory, kind);
+  void announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) override {
+    inner_.announce(exchanges, memory);
   }
   bool is_stream_ordered() const override { return inner_.is_stream_ordered(); }
   void watch(Fence& end) override { inner_.watch(end); }

@@ -16,10 +16,9 @@ class SwitchedTransport final : public Transport {
 
   std::unique_ptr<Fence> make_fence() override;
   void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override;
-  void announce(std::span<const BoundExchange* const> exchanges, std::span<std::byte> memory,
-                MemoryKind kind) override {
-    first_.announce(exchanges, memory, kind);
-    second_.announce(exchanges, memory, kind);
+  void announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) override {
+    first_.announce(exchanges, memory);
+    second_.announce(exchanges, memory);
   }
   bool is_stream_ordered() const override { return used_->is_stream_ordered(); }
   void watch(Fence& end) override { used_->watch(end); }

@@ -39,6 +39,13 @@ struct BoundExchange {
   ExchangeSpan* span = nullptr;  ///< if somebody watches: written by the transport before it says that it has ended
 };
 
+/// The memory in which all lies that the exchanges of a program name. `data` may be null where they name none.
+struct AnnouncedMemory {
+  std::shared_ptr<std::byte> data;
+  int64_t bytes = 0;
+  MemoryKind kind = MemoryKind::host;
+};
+
 /// One rank's end of a transport. Exchanges run one at a time, in the order enqueued. Knows no attention.
 /// Called from one thread at a time. Errors say who waited for whom, in which operation, with which tag.
 class Transport {
@@ -46,9 +53,10 @@ class Transport {
   virtual ~Transport() = default;
   virtual std::unique_ptr<Fence> make_fence() = 0;
   /// Called by all ranks, before the first run of a program: the exchanges that will be enqueued, in their order, and
-  /// the memory in which all they name lies, of the kind given. What ranks have to tell each other (addresses, the
-  /// order in which transfers meet) is told here. Optional for transports that need none of it.
-  virtual void announce(std::span<const BoundExchange* const>, std::span<std::byte>, MemoryKind) {}
+  /// their memory. What ranks have to tell each other (addresses, the order in which transfers meet) is told here. May
+  /// be called again for another program. A transport whose peers read the memory for themselves keeps it until they
+  /// have let go. Optional for transports that need none of it.
+  virtual void announce(std::span<const BoundExchange* const>, const AnnouncedMemory&) {}
   /// Does enqueue() only put work on device queues, so that it can be recorded with what is computed? `after` is never
   /// null then.
   virtual bool is_stream_ordered() const { return false; }

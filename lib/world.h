@@ -20,6 +20,11 @@ class World {
   virtual int size() const = 0;
   /// For messages: "rank 2 (host node7, pid 4711)"; threads are told apart by their rank alone.
   virtual std::string name_of(int rank) const = 0;
+  /// The host that the rank runs on; "" for ranks that are threads of one process.
+  virtual std::string host_of(int rank) const = 0;
+  /// This rank's number among the ranks on its host, and how many they are.
+  int local_rank() const;
+  int local_size() const;
   /// The control of one session, such as a case; all ranks open the same sessions in the same order. An abort in one
   /// session frees the ranks of that session and leaves the others as they are. Must not outlive the world.
   virtual std::unique_ptr<Control> open(std::chrono::milliseconds deadline) = 0;

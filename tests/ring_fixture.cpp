@@ -99,9 +99,15 @@ std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds dead
 }
 
 std::vector<std::string> tested_transports() {
+  const auto moves_host_memory = [](const TransportInfo& info) {
+    bool moves = false;
+    const auto fabric = info.make(1, {});
+    run_ranks(*fabric, [&](RankContext& context) { moves = context.transport.moves(MemoryKind::host); });
+    return moves;
+  };
   std::vector<std::string> names;
   for (const TransportInfo& info : transport_table()) {
-    if (!info.unavailable()) names.emplace_back(info.id);
+    if (!info.unavailable() && moves_host_memory(info)) names.emplace_back(info.id);
   }
   return names;
 }

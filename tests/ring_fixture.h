@@ -35,7 +35,7 @@ Outputs run_schedule(const Schedule& schedule, const Wrap& wrap = {}, int repeat
 /// Ranks that are threads.
 std::unique_ptr<Fabric> threads_fabric(int ranks, std::chrono::milliseconds deadline = std::chrono::seconds(60),
                                        std::string_view transport = "in_process");
-/// Those that this machine has.
+/// Those that this machine has and that move host memory.
 std::vector<std::string> tested_transports();
 
 }  // namespace ringfold

@@ -1,6 +1,7 @@
 #include "transports/hub_client.h"
 
 #include "transports/hub_link.h"
+#include "transports/rendezvous.h"
 
 #include <utility>
 
@@ -52,6 +53,7 @@ class HubClient final : public World {
   int rank() const override { return link_.rank(); }
   int size() const override { return link_.size(); }
   std::string name_of(int rank) const override { return link_.name_of(rank); }
+  std::string host_of(int rank) const override { return host_in_name(link_.name_of(rank)); }
   std::unique_ptr<Control> open(std::chrono::milliseconds deadline) override {
     return std::make_unique<SessionControl>(link_, deadline);
   }

@@ -52,6 +52,14 @@ Meetpoint as_meetpoint(const std::string& text) {
 
 std::string name_of_process(int rank) { return fmt::format("rank {} (host {}, pid {})", rank, host_name(), getpid()); }
 
+std::string host_in_name(const std::string& name) {
+  constexpr std::string_view kBefore = " (host ";
+  const size_t before = name.find(kBefore);
+  if (before == std::string::npos) return {};
+  const size_t begin = before + kBefore.size();
+  return name.substr(begin, name.rfind(", pid ") - begin);
+}
+
 std::unique_ptr<World> join_world(const JoinOptions& options) {
   std::unique_ptr<Launch> launch = find_launch();
   // A drill that cannot be read is every rank's error, before any of them waits for another.

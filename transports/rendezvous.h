@@ -24,6 +24,8 @@ Meetpoint as_meetpoint(const std::string& text);
 
 /// "rank 2 (host node7, pid 4711)"
 std::string name_of_process(int rank);
+/// "node7"; "" for a name without a host.
+std::string host_in_name(const std::string& name);
 
 /// What comes of a rendezvous: this rank's connection to the hub, and on rank 0 the hub's to all.
 struct Joined {

@@ -3,9 +3,8 @@
 // ucx_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
-#include "lib/world.h"
-#include "transports/local_worlds.h"
 #include "transports/ucx_engine.h"
+#include "transports/world_fabric.h"
 
 namespace ringfold {
 
@@ -42,31 +41,16 @@ class UcxTransport final : public Transport {
   UcxEngine engine_;
 };
 
-class UcxFabric final : public Fabric {
+class UcxFabric final : public WorldFabric {
  public:
   UcxFabric(int ranks, const TransportOptions& options)
-      : ranks_(ranks), options_(options), context_(std::make_shared<UcxContext>(ranks)) {
-    if (options.world == nullptr) {
-      worlds_ = make_local_worlds(ranks);
-    } else {
-      RINGFOLD_INVARIANT(options.world->size() == ranks, "{} ranks in a world of {}", ranks, options.world->size());
-    }
-  }
-  int ranks() const override { return ranks_; }
-  bool is_local(int rank) const override { return options_.world == nullptr || rank == options_.world->rank(); }
-  std::unique_ptr<Control> make_control(int rank) override {
-    World& world = options_.world != nullptr ? *options_.world : *worlds_[static_cast<size_t>(rank)];
-    return world.open(options_.deadline);
-  }
+      : WorldFabric(ranks, options), context_(std::make_shared<UcxContext>(ranks)) {}
   std::unique_ptr<Transport> make_transport(int, Control& control) override {
-    return std::make_unique<UcxTransport>(context_, control, options_.deadline);
+    return std::make_unique<UcxTransport>(context_, control, options().deadline);
   }
 
  private:
-  int ranks_;
-  TransportOptions options_;
   std::shared_ptr<UcxContext> context_;
-  std::vector<std::unique_ptr<World>> worlds_;  ///< of ranks that are threads
 };
 
 std::optional<std::string> unavailable() {

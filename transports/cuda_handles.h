@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace ringfold {
+
+/// Makes a device current for this thread as long as it lives.
+class OnDevice {
+ public:
+  explicit OnDevice(int device);
+  ~OnDevice();
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
+/// Of the device that was current when it was made.
+class CudaEvent {
+ public:
+  enum class Timed { no, yes };
+  explicit CudaEvent(Timed timed = Timed::no);
+  ~CudaEvent();
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+/// A stream of high priority that does not wait for the default one.
+class CudaStream {
+ public:
+  CudaStream();
+  ~CudaStream();
+  CudaStream(const CudaStream&) = delete;
+  CudaStream& operator=(const CudaStream&) = delete;
+  cudaStream_t get() const { return stream_; }
+  bool is_idle() const;
+  bool is_captured() const;
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// Zeros on the current device, which other devices and processes may be let into.
+std::shared_ptr<std::byte> device_zeros(int64_t bytes);
+
+}  // namespace ringfold

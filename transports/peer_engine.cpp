@@ -1,0 +1,189 @@
+#include "transports/peer_engine.h"
+
+#include "transports/cuda_check.h"
+#include "transports/memory_device.h"
+
+#include <thread>
+
+namespace ringfold {
+
+namespace {
+
+/// How long a rank that gives up waits for its streams to run dry.
+constexpr std::chrono::milliseconds kDraining{2000};
+/// In each byte, it makes a flag that is at least 1.
+constexpr int kSet = 0x40;
+constexpr size_t kWord = sizeof(uint32_t);
+
+std::byte* last_word(const PeerRoutes& routes) {
+  return routes.flags.get() + (static_cast<size_t>(routes.flag_words) - 1) * kWord;
+}
+
+}  // namespace
+
+PeerEngine::PeerEngine(Control& control, std::chrono::milliseconds deadline, int default_device, bool for_processes,
+                       std::shared_ptr<KeptMemory> kept)
+    : control_(control),
+      for_processes_(for_processes),
+      kept_(std::move(kept)),
+      watch_(control, deadline, /*needs_compute_units=*/false),
+      device_(default_device) {}
+
+PeerEngine::~PeerEngine() {
+  if (pending_) cancel();
+}
+
+void PeerEngine::start_device(const AnnouncedMemory& memory) {
+  device_ = device_of(memory, has_device_, device_, control_.rank());
+  has_device_ = true;
+  const OnDevice on(device_);
+  if (main_) return;
+  main_ = std::make_unique<CudaStream>();
+  rescue_ = std::make_unique<CudaStream>();
+  forked_ = std::make_unique<CudaEvent>();
+  last_ = std::make_unique<CudaEvent>(CudaEvent::Timed::yes);
+}
+
+void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) {
+  RINGFOLD_INVARIANT(!closed_, "rank {}: a program is announced after a cancellation", control_.rank());
+  start_device(memory);
+  const OnDevice on(device_);
+  PeerRoutes routes = find_routes(control_, exchanges, memory, device_, for_processes_);
+  kept_->keep(memory.data);
+  kept_->keep(routes.flags);
+  const uint32_t one = 1;
+  RINGFOLD_CUDA(cudaMemcpy(last_word(routes), &one, sizeof one, cudaMemcpyHostToDevice));
+  std::byte* flag = routes.any_remote_flag;
+  if (flag != nullptr && !StreamMemops::can_write(main_->get(), flag)) sets_by_copy_ = true;
+  for (const PeerRoute& route : routes.exchanges) {
+    for (size_t i = 1; i < route.lanes.size(); ++i) {
+      auto& lane = lanes_[route.lanes[i].peer];
+      if (!lane) lane = std::make_unique<Lane>();
+    }
+  }
+  watch_.announce(exchanges);
+  programs_.push_back(std::move(routes));
+  for (const PeerRoute& route : programs_.back().exchanges) routes_.push_back(&route);
+}
+
+void PeerEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFence& done) {
+  RINGFOLD_INVARIANT(!closed_, "rank {}: exchanges go on after they were cancelled", control_.rank());
+  const uint32_t number = watch_.number_of(exchange);
+  const OnDevice on(device_);
+  const cudaStream_t stream = main_->get();
+  wait_on_stream(stream, after);
+  const bool captured = main_->is_captured();
+  if (!captured) {
+    pending_ = true;
+    watch_.time_begin(exchange, stream);
+  }
+  memops_.write(watch_.begun_word(), number);
+  put_on_streams(*routes_[number - 1]);
+  memops_.write(watch_.ended_word(), number);
+  memops_.flush(stream);
+  done.record(stream, captured);
+  if (!captured) watch_.time_end(exchange, stream);
+}
+
+void PeerEngine::put_on_streams(const PeerRoute& route) {
+  const cudaStream_t stream = main_->get();
+  for (const DepartingMeeting& meeting : route.departing) set(meeting.ready, stream);
+  if (route.lanes.size() > 1) {
+    memops_.flush(stream);
+    RINGFOLD_CUDA(cudaEventRecord(forked_->get(), stream));
+    for (size_t i = 1; i < route.lanes.size(); ++i) pull_beside(route.lanes[i]);
+  }
+  if (!route.own.empty()) memops_.flush(stream);
+  for (const PeerCopy& copy : route.own) {
+    RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
+  }
+  if (!route.lanes.empty()) pull(route.lanes.front(), stream);
+  for (size_t i = 1; i < route.lanes.size(); ++i) {
+    memops_.flush(stream);
+    RINGFOLD_CUDA(cudaStreamWaitEvent(stream, lanes_.at(route.lanes[i].peer)->joined.get(), 0));
+  }
+  for (const DepartingMeeting& meeting : route.departing) memops_.take(meeting.taken);
+}
+
+/// Leaves the last flags noted, to go with what follows.
+void PeerEngine::pull(const PeerLane& lane, cudaStream_t stream) {
+  for (const ArrivingMeeting& meeting : lane.meetings) {
+    memops_.take(meeting.ready);
+    memops_.flush(stream);
+    for (const PeerCopy& copy : meeting.copies) {
+      RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
+    }
+    set(meeting.taken, stream);
+  }
+}
+
+void PeerEngine::pull_beside(const PeerLane& peer) {
+  const Lane& lane = *lanes_.at(peer.peer);
+  RINGFOLD_CUDA(cudaStreamWaitEvent(lane.stream.get(), forked_->get(), 0));
+  pull(peer, lane.stream.get());
+  memops_.flush(lane.stream.get());
+  RINGFOLD_CUDA(cudaEventRecord(lane.joined.get(), lane.stream.get()));
+}
+
+/// Another rank's flag.
+void PeerEngine::set(std::byte* flag, cudaStream_t stream) {
+  if (!sets_by_copy_) return memops_.write(flag, 1);
+  memops_.flush(stream);
+  RINGFOLD_CUDA(cudaMemcpyAsync(flag, last_word(programs_.front()), kWord, cudaMemcpyDefault, stream));
+}
+
+void PeerEngine::wait(cudaEvent_t event) {
+  const OnDevice on(device_);
+  watch_.wait(event, {});
+}
+
+void PeerEngine::watch(Fence& end) {
+  const auto event = static_cast<cudaEvent_t>(end.native());
+  if (event == nullptr) return end.wait();
+  const OnDevice on(device_);
+  watch_.finish(event, {});
+  pending_ = false;
+}
+
+void PeerEngine::synchronize() {
+  if (!pending_) return;
+  const OnDevice on(device_);
+  RINGFOLD_CUDA(cudaEventRecord(last_->get(), main_->get()));
+  watch_.finish(last_->get(), {});
+  pending_ = false;
+}
+
+bool PeerEngine::is_drained() const {
+  if (watch_.left_at() != nullptr && cudaEventQuery(watch_.left_at()) == cudaErrorNotReady) return false;
+  for (const auto& [peer, lane] : lanes_) {
+    if (!lane->stream.is_idle()) return false;
+  }
+  return main_->is_idle();
+}
+
+void PeerEngine::set_all_flags() {
+  for (const PeerRoutes& program : programs_) {
+    (void)cudaMemsetAsync(program.flags.get(), kSet, static_cast<size_t>(program.flag_words) * kWord, rescue_->get());
+  }
+}
+
+/// What is on the streams, or in a recorded program that runs, waits for flags which may never be set: they are set
+/// again and again until all of it has run.
+void PeerEngine::cancel() noexcept {
+  if (closed_) return;
+  closed_ = true;
+  pending_ = false;
+  if (!main_) return;
+  try {
+    const OnDevice on(device_);
+    const auto end = std::chrono::steady_clock::now() + kDraining;
+    while (!is_drained() && std::chrono::steady_clock::now() < end) {
+      set_all_flags();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    (void)cudaStreamSynchronize(rescue_->get());
+  } catch (const std::exception&) {  // the device is lost: nothing of it runs
+  }
+}
+
+}  // namespace ringfold
