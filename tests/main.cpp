@@ -7,14 +7,6 @@
 
 #include <cstdio>
 
-namespace {
-
-std::string skipped_because;
-
-}  // namespace
-
-void skip_test(const std::string& reason) { skipped_because = reason; }
-
 // Asked by LeakSanitizer, where a build has it. UCX 1.13 keeps the table of a shared-memory endpoint whose peer has
 // gone.
 extern "C" const char* __lsan_default_suppressions();

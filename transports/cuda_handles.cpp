@@ -17,12 +17,11 @@ OnDevice::OnDevice(int device) {
 
 OnDevice::~OnDevice() { (void)cudaSetDevice(before_); }
 
-CudaEvent::CudaEvent(Timed timed) {
-  RINGFOLD_CUDA(
-      cudaEventCreateWithFlags(&event_, timed == Timed::yes ? cudaEventDefault : cudaEventDisableTiming));
+DeviceEvent::DeviceEvent(Timed timed) {
+  RINGFOLD_CUDA(cudaEventCreateWithFlags(&event_, timed == Timed::yes ? cudaEventDefault : cudaEventDisableTiming));
 }
 
-CudaEvent::~CudaEvent() { (void)cudaEventDestroy(event_); }
+DeviceEvent::~DeviceEvent() { (void)cudaEventDestroy(event_); }
 
 CudaStream::CudaStream() {
   int least = 0;

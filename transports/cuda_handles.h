@@ -22,13 +22,13 @@ class OnDevice {
 };
 
 /// Of the device that was current when it was made.
-class CudaEvent {
+class DeviceEvent {
  public:
   enum class Timed { no, yes };
-  explicit CudaEvent(Timed timed = Timed::no);
-  ~CudaEvent();
-  CudaEvent(const CudaEvent&) = delete;
-  CudaEvent& operator=(const CudaEvent&) = delete;
+  explicit DeviceEvent(Timed timed = Timed::no);
+  ~DeviceEvent();
+  DeviceEvent(const DeviceEvent&) = delete;
+  DeviceEvent& operator=(const DeviceEvent&) = delete;
   cudaEvent_t get() const { return event_; }
 
  private:

@@ -121,7 +121,7 @@ void NcclCommunicator::connect(std::span<const int> senders, std::span<const int
     for (const int peer : peers) wants.push_back({peer, "NCCL's connection", -1, 0, 0});
   }
   exchange(sends, receives, stream);
-  const CudaEvent end;
+  const DeviceEvent end;
   RINGFOLD_CUDA(cudaEventRecord(end.get(), stream));
   watch_.meet(
       [&] {

@@ -50,7 +50,7 @@ void NcclEngine::start(const AnnouncedMemory& memory) {
   const OnDevice on(device_);
   check_apart(control_, device_);
   stream_ = std::make_unique<CudaStream>();
-  last_ = std::make_unique<CudaEvent>(CudaEvent::Timed::yes);
+  last_ = std::make_unique<DeviceEvent>(DeviceEvent::Timed::yes);
   communicator_ = std::make_unique<NcclCommunicator>(control_, watch_);
 }
 

@@ -45,7 +45,7 @@ class NcclEngine {
   bool closed_ = false;
   bool pending_ = false;  ///< enqueued and not seen to have ended
   std::unique_ptr<CudaStream> stream_;
-  std::unique_ptr<CudaEvent> last_;
+  std::unique_ptr<DeviceEvent> last_;
   std::unique_ptr<NcclCommunicator> communicator_;
   std::set<int> receivers_;  ///< connected
   std::set<int> senders_;

@@ -40,8 +40,8 @@ void PeerEngine::start_device(const AnnouncedMemory& memory) {
   if (main_) return;
   main_ = std::make_unique<CudaStream>();
   rescue_ = std::make_unique<CudaStream>();
-  forked_ = std::make_unique<CudaEvent>();
-  last_ = std::make_unique<CudaEvent>(CudaEvent::Timed::yes);
+  forked_ = std::make_unique<DeviceEvent>();
+  last_ = std::make_unique<DeviceEvent>(DeviceEvent::Timed::yes);
 }
 
 void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) {

@@ -17,10 +17,10 @@ namespace ringfold {
 /// One rank's streams and exchanges of peer_copy.
 ///
 /// A sender whose data are there sets a flag in the receiver's memory; the receiver waits for it, clears it, pulls with
-/// the copy engines, and sets a flag in the sender's memory, which the sender waits for and clears. Flags are 1 or 0, so
-/// that a recorded graph, in which all values are constants, can run again and again. Each flag is cleared before its
-/// other side is told, so it is clear when it is set anew. An exchange first says of all it sends that it is ready, and
-/// pulls from each peer on a stream of its own: no transfer of it waits for another.
+/// the copy engines, and sets a flag in the sender's memory, which the sender waits for and clears. Flags are 1 or 0,
+/// so that a recorded graph, in which all values are constants, can run again and again. Each flag is cleared before
+/// its other side is told, so it is clear when it is set anew. An exchange first says of all it sends that it is ready,
+/// and pulls from each peer on a stream of its own: no transfer of it waits for another.
 class PeerEngine {
  public:
   /// `default_device`: of a rank whose programs name no memory.
@@ -41,7 +41,7 @@ class PeerEngine {
   /// Pulls from one peer beside what the main stream does.
   struct Lane {
     CudaStream stream;
-    CudaEvent joined;
+    DeviceEvent joined;
   };
 
   void start_device(const AnnouncedMemory& memory);
@@ -66,8 +66,8 @@ class PeerEngine {
   StreamMemops memops_;
   std::unique_ptr<CudaStream> main_;
   std::unique_ptr<CudaStream> rescue_;  ///< sets flags that others wait for in vain
-  std::unique_ptr<CudaEvent> forked_;
-  std::unique_ptr<CudaEvent> last_;
+  std::unique_ptr<DeviceEvent> forked_;
+  std::unique_ptr<DeviceEvent> last_;
   std::map<int, std::unique_ptr<Lane>> lanes_;  ///< by peer
 };
 

@@ -20,7 +20,8 @@ namespace ringfold {
 /// - a word has changed: a sign of life;
 /// - no exchange is in flight: the device computes. Nothing tells a long operation from one that never ends: counted as
 ///   life for `kPatience` deadlines, after which the rank gives up by itself;
-/// - an exchange is in flight: the rank says which transfers it waits for. That is no sign of life, unless the transport
+/// - an exchange is in flight: the rank says which transfers it waits for. That is no sign of life, unless the
+/// transport
 ///   needs compute units: then the exchange may wait for this rank's own work to leave it some.
 /// Ranks that wait are judged, by the control plane, by those whom they wait for: see Liveness.
 class StreamWatch {
@@ -57,8 +58,8 @@ class StreamWatch {
   using Clock = std::chrono::steady_clock;
   struct Timed {
     const BoundExchange* exchange = nullptr;
-    std::unique_ptr<CudaEvent> begin;
-    std::unique_ptr<CudaEvent> end;
+    std::unique_ptr<DeviceEvent> begin;
+    std::unique_ptr<DeviceEvent> end;
   };
   class Wait;
 
@@ -91,7 +92,7 @@ class StreamFence final : public Fence {
 
  private:
   WaitFor wait_for_;
-  std::unique_ptr<CudaEvent> event_;
+  std::unique_ptr<DeviceEvent> event_;
   bool is_captured_ = false;
 };
 

@@ -167,7 +167,8 @@ TEST_CASE("a watched GPU exchange says when it was in flight") {
       const auto slack = milliseconds(1);  // a device's clock and how late its end is seen
       auto earliest = begin - slack;
       for (const ExchangeSpan& span : spans) {
-        if (span.begin < earliest || span.end < span.begin || span.end > end + slack) wrong.offer("a span out of order");
+        if (span.begin < earliest || span.end < span.begin || span.end > end + slack)
+          wrong.offer("a span out of order");
         earliest = span.begin;
       }
     });

@@ -1,8 +1,7 @@
 #include "tests/transports/gpu_program.h"
 
-#include "tests/catch.h"
-#include "tests/skip.h"
 #include "tests/ring_fixture.h"
+#include "tests/skip.h"
 #include "transports/cuda_check.h"
 #include "transports/gpus.h"
 
@@ -136,7 +135,7 @@ std::unique_ptr<Fabric> gpu_fabric(const std::string& transport, int ranks, std:
   const TransportInfo* info = find_transport(transport);
   const auto missing = info->unavailable();
   if (missing || gpu_count() < ranks) {
-    WARN(transport << " with " << ranks << " ranks is skipped: " << missing.value_or(describe_gpus()));
+    fmt::print(stderr, "{} with {} ranks is skipped: {}\n", transport, ranks, missing.value_or(describe_gpus()));
     if (gpu_count() < 2) skip_test(missing.value_or(describe_gpus()));  // else what two can do is tested
     return nullptr;
   }

@@ -23,7 +23,7 @@ struct GpuMessage {
 /// A point of a stream, as a kernel's queue would mark it.
 class GpuFence final : public Fence {
  public:
-  GpuFence() : event_(CudaEvent::Timed::yes) {}
+  GpuFence() : event_(DeviceEvent::Timed::yes) {}
   bool ready() override;
   void wait() override;
   void* native() override { return event_.get(); }
@@ -31,7 +31,7 @@ class GpuFence final : public Fence {
   double ms_since(const GpuFence& earlier) const;
 
  private:
-  CudaEvent event_;
+  DeviceEvent event_;
 };
 
 /// One rank's part of messages that are the same on all ranks: memory on the rank's GPU, exchanges, and a stream that
