@@ -126,7 +126,8 @@ std::string missing_kernel(const PlannedCase& planned, const TransportInfo& tran
   const KernelInfo* info = find_kernel(item.kernel);
   if (info == nullptr) return fmt::format("kernel {} is not built", item.kernel);
   if (const auto reason = info->unavailable()) return fmt::format("kernel {} is unavailable: {}", item.kernel, *reason);
-  const Capabilities can = info->make({})->capabilities();
+  const std::unique_ptr<Kernel> kernel = info->make({});
+  const Capabilities can = kernel->capabilities();
   if (can.refuses) {
     if (const auto reason = can.refuses(item.problem)) return *reason;
   }

@@ -109,7 +109,7 @@ struct Capabilities {
   MemoryKind memory = MemoryKind::host;
   bool folds = true;           ///< AttendTask::fold is done in the kernel
   bool many_kv_pieces = true;  ///< more than one KvPiece an attend
-  /// Why a problem cannot be run, naming the key at fault; empty if it can.
+  /// Why a problem cannot be run, naming the key at fault; empty if it can. May ask the kernel, which must live.
   std::function<std::optional<std::string>(const Problem&)> refuses = {};
   bool finishes = false;  ///< AttendTask::finish is done in the kernel
 };
