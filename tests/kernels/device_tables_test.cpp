@@ -201,11 +201,6 @@ TEST_CASE("a sum's special terms") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   WeightedSum none;
   CHECK(std::bit_cast<uint32_t>(none.value()) == 0u);
-  for (const float value : {-0.0f, 0.1f, -3e38f, 1e-45f, infinity}) {
-    WeightedSum one;
-    one.add(split_weight(1.0), value, fused);
-    CHECK(std::bit_cast<uint32_t>(one.high) == std::bit_cast<uint32_t>(value));
-  }
   WeightedSum infinite;
   infinite.add(split_weight(0.5), infinity, fused);
   infinite.add(split_weight(0.5), 1.0f, fused);
