@@ -46,7 +46,7 @@ std::shared_ptr<std::byte> CudaDevice::allocate(int64_t bytes) {
     throw Error(ExitCode::unavailable, fmt::format("CUDA device {}: {} bytes could not be allocated; {} bytes are free",
                                                    context_->ordinal, bytes, free_bytes().value_or(0)));
   }
-  RINGFOLD_CUDA_CHECK(error);
+  if (error != cudaSuccess) fail_cuda(error, __FILE__, __LINE__, "cudaMalloc");
   account_->add(bytes);
   return {static_cast<std::byte*>(memory), [context = context_, account = account_, bytes](std::byte* freed) {
             account->remove(bytes);

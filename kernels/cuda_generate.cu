@@ -1,7 +1,7 @@
 // Rows of generated inputs: a block takes a tile of rows of one head, makes what the elements of each row have in
 // common, and then all elements, by the formulas that the host uses.
-#include "kernels/cuda_generate.h"
 #include "kernels/cuda_tiles.cuh"
+#include "kernels/generate_launch.h"
 #include "kernels/row_runs.h"
 #include "lib/input_row.h"
 

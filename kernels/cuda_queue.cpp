@@ -17,13 +17,14 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(50);
 constexpr auto kTickInterval = std::chrono::milliseconds(1);
 
-/// Calls `query`, which gives cudaErrorNotReady until it is over, and tells the error that it gives else.
+/// Calls `query`, which gives cudaErrorNotReady until it is over, and tells the error that it gives else: one of any
+/// work enqueued before.
 template <typename Query>
-void poll(const CudaContext& context, Query query) {
+void poll(const CudaContext& context, const char* command, Query query) {
   const Clock::time_point begin = Clock::now();
   Clock::time_point next_tick = begin + kTickInterval;
   for (cudaError_t state = query(); state != cudaSuccess; state = query()) {
-    if (state != cudaErrorNotReady) RINGFOLD_CUDA_CHECK(state);
+    if (state != cudaErrorNotReady) fail_cuda(state, __FILE__, __LINE__, command);
     (void)cudaGetLastError();  // not an error, but noted as one
     const Clock::time_point now = Clock::now();
     if (now - begin > kSpin) std::this_thread::yield();
@@ -81,12 +82,12 @@ bool CudaEvent::ready() {
     (void)cudaGetLastError();  // not an error, but noted as one
     return false;
   }
-  RINGFOLD_CUDA_CHECK(state);
+  if (state != cudaSuccess) fail_cuda(state, __FILE__, __LINE__, "cudaEventQuery");
   return true;
 }
 
 void CudaEvent::wait() {
-  poll(*context_, [&] { return cudaEventQuery(event_); });
+  poll(*context_, "cudaEventQuery", [&] { return cudaEventQuery(event_); });
 }
 
 double CudaEvent::ms_since(const Stamp& earlier) const {
@@ -126,7 +127,7 @@ void CudaQueue::wait(Fence& fence) {
 
 void CudaQueue::synchronize() {
   context_->make_current();
-  poll(*context_, [&] { return cudaStreamQuery(stream_); });
+  poll(*context_, "cudaStreamQuery", [&] { return cudaStreamQuery(stream_); });
   kept_.clear();
 }
 

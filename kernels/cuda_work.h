@@ -1,12 +1,14 @@
 #pragma once
 
 #include "kernels/cuda_queue.h"
+#include "lib/error.h"
 #include "lib/kernel.h"
 
 #include <cuda_runtime.h>
 
 #include <cstring>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 namespace ringfold {
@@ -47,14 +49,15 @@ class CudaTables {
 /// Enqueues prepared work, or work made for this one time, which the queue then keeps.
 template <typename Make>
 void enqueue_work(Queue& queue, const std::shared_ptr<PreparedTask>& prepared, Make make) {
-  auto& cuda_queue = static_cast<CudaQueue&>(queue);
+  auto* cuda_queue = dynamic_cast<CudaQueue*>(&queue);
+  RINGFOLD_INVARIANT(cuda_queue != nullptr, "a GPU's task on another queue");
   std::shared_ptr<PreparedTask> work = prepared;
   if (!work) {
     work = make();
-    cuda_queue.keep(work);
+    cuda_queue->keep(work);
   }
-  cuda_queue.context().make_current();
-  static_cast<const CudaWork&>(*work).enqueue(cuda_queue.stream());
+  cuda_queue->context().make_current();
+  static_cast<const CudaWork&>(*work).enqueue(cuda_queue->stream());
 }
 
 }  // namespace ringfold

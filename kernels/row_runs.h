@@ -27,8 +27,8 @@ struct TileWalk {
   int32_t step_units = 0;
   int32_t width = 1;
 
-  constexpr TileWalk(int32_t start, int32_t step, int32_t width_)
-      : row(start / width_), unit(start % width_), step_rows(step / width_), step_units(step % width_), width(width_) {}
+  constexpr TileWalk(int32_t start, int32_t step, int32_t units)
+      : row(start / units), unit(start % units), step_rows(step / units), step_units(step % units), width(units) {}
   constexpr void next() {
     row += step_rows;
     unit += step_units;

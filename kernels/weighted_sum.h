@@ -20,7 +20,7 @@ constexpr SplitWeight split_weight(double weight) {
 /// value|. Where a term or the sum is not finite, value() is not, and says no more than that. Also for devices; `fma`
 /// is the fused multiply-add of whoever calls. Must be compiled without contraction.
 struct WeightedSum {
-  float high = -0.0f;  ///< so that the first term keeps its sign
+  float high = 0.0f;
   float low = 0.0f;
 
   template <typename Fma>
@@ -34,8 +34,7 @@ struct WeightedSum {
     high = sum;
     low += lost + rest;
   }
-  /// A zero is positive.
-  constexpr float value() const { return (high + low) + 0.0f; }
+  constexpr float value() const { return high + low; }
 };
 
 }  // namespace ringfold

@@ -7,8 +7,7 @@
 #include "tests/catch.h"
 #include "tests/kernels/cuda_planes.h"
 
-#include <chrono>
-#include <numeric>
+#include <atomic>
 #include <thread>
 
 using namespace ringfold;
@@ -245,13 +244,4 @@ TEST_CASE("ranks that are threads have a device each") {
   }
   for (std::thread& rank : ranks) rank.join();
   CHECK(right == devices);
-}
-
-TEST_CASE("what is known of the devices is told in a line") {
-  if (!has_cuda_device()) return;
-  const std::string text = describe_cuda_devices();
-  INFO(text);
-  CHECK(text.starts_with(fmt::format("{} x ", cuda_devices())));
-  CHECK(text.find("sm_") != std::string::npos);
-  CHECK(cuda_unavailable(99).value().find("99.0 is needed") != std::string::npos);
 }

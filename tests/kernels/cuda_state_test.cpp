@@ -1,7 +1,6 @@
 // Merges, finishes and copies on a GPU against the host's.
 #include "kernels/cuda_state.h"
 
-#include "kernels/cuda_queue.h"
 #include "kernels/host_state.h"
 #include "kernels/rows.h"
 #include "kernels/state_parts.h"
@@ -22,43 +21,10 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// How a task reaches the GPU.
-enum class Way { on_the_spot, prepared, recorded };
-
-template <typename Task>
-void run(PlainCudaKernel& kernel, Task task, Way way, void (CudaKernel::*enqueue)(Queue&, const Task&)) {
-  const auto queue = kernel.device().make_queue();
-  if (way == Way::prepared) {
-    KernelTask any = task;
-    kernel.prepare(any);
-    task = std::get<Task>(any);
-    REQUIRE(task.prepared != nullptr);
-  }
-  if (way == Way::recorded) REQUIRE(queue->begin_recording());
-  (kernel.*enqueue)(*queue, task);
-  if (way == Way::recorded) {
-    const auto work = queue->end_recording();
-    work->start(*queue);
-    queue->synchronize();
-    return;
-  }
-  queue->synchronize();
-}
-
-Way way_of(int round) {
-  return std::vector{Way::on_the_spot, Way::prepared, Way::recorded}[static_cast<size_t>(round) % 3];
-}
-
 std::vector<float> floats(std::span<const std::byte> memory) {
   std::vector<float> values(memory.size() / sizeof(float));
   std::memcpy(values.data(), memory.data(), memory.size());
   return values;
-}
-
-std::vector<std::byte> read(const DevicePlane& plane, const Plane& like) {
-  std::vector<std::byte> memory(like.memory().size());
-  plane.read(memory);
-  return memory;
 }
 
 /// Elements that differ from the host's: at most by a step, of numbers not much above 1, and poison not at all.
@@ -67,7 +33,7 @@ struct Differences {
   int64_t different = 0;
   void compare(const Plane& expected, const DevicePlane& plane) {
     const std::vector<float> want = floats(expected.memory());
-    const std::vector<float> got = floats(read(plane, expected));
+    const std::vector<float> got = floats(plane.read());
     int64_t wrong = 0;
     for (size_t i = 0; i < want.size(); ++i) {
       if (same_values({&want[i], 1}, {&got[i], 1})) continue;
@@ -232,8 +198,8 @@ TEST_CASE("finishing on a GPU gives the host's bits") {
     run<FinishTask>(kernel, {from.tensor(), out_on_device.tensor(), lse_on_device.tensor(), dim}, way_of(round),
                     &CudaKernel::finish);
     INFO("round " << round << " dim " << dim << " " << to_string(dtype));
-    CHECK(std::ranges::equal(read(out_on_device, out), out.memory()));
-    CHECK(std::ranges::equal(read(lse_on_device, lse), lse.memory()));
+    CHECK(std::ranges::equal(out_on_device.read(), out.memory()));
+    CHECK(std::ranges::equal(lse_on_device.read(), lse.memory()));
   }
 }
 
@@ -258,6 +224,6 @@ TEST_CASE("copies on a GPU are the host's, of any layout and alignment") {
     copy_on_host({from.tensor(), to.tensor(), dim});
     run<CopyTask>(kernel, {from_on_device.tensor(), to_on_device.tensor(), dim}, way_of(round), &CudaKernel::copy);
     INFO("round " << round << " dim " << dim << " " << to_string(dtype));
-    CHECK(std::ranges::equal(read(to_on_device, to), to.memory()));
+    CHECK(std::ranges::equal(to_on_device.read(), to.memory()));
   }
 }

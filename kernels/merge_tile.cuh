@@ -1,0 +1,109 @@
+#pragma once
+
+#include "kernels/cuda_launch.h"
+#include "kernels/cuda_tiles.cuh"
+#include "kernels/row_runs.h"
+#include "kernels/weighted_sum.h"
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace ringfold {
+
+/// An LSE until the row is weighed, then the weight.
+union MergeWeight {
+  double lse;
+  SplitWeight split;
+};
+
+/// How a row's O is made: by a sum, of no term where nothing weighs; or as a copy of the one part that weighs.
+enum class RowKind : int32_t { sum, single };
+
+/// What a block knows of its tile, in shared memory; that of (entry e, row i) is at e * tile_rows + i.
+struct MergeTile {
+  static constexpr int32_t kCellBytes = 8 + sizeof(MergeWeight) + 1;
+  static constexpr int32_t kRowBytes = 8 + sizeof(RowKind);
+
+  const std::byte** source;  ///< first channel of the part's row; null: there is none
+  MergeWeight* weight;
+  std::byte** target;
+  RowKind* kind;
+  uint8_t* dtype;
+  int32_t stride;
+  int32_t entries;
+
+  __device__ MergeTile(std::byte* shared, const MergeLaunch& merge)
+      : stride(merge.tile_rows), entries(merge.most_entries) {
+    const int32_t cells = stride * entries;
+    source = reinterpret_cast<const std::byte**>(shared);
+    weight = reinterpret_cast<MergeWeight*>(source + cells);
+    target = reinterpret_cast<std::byte**>(weight + cells);
+    kind = reinterpret_cast<RowKind*>(target + stride);
+    dtype = reinterpret_cast<uint8_t*>(kind + stride);
+  }
+};
+
+__device__ inline double infinity() { return std::bit_cast<double>(uint64_t{0x7ff0000000000000}); }
+
+__device__ inline int64_t target_row(const MergeLaunch& merge, int64_t row, const MergeRun** run) {
+  *run = merge.runs + find_run(merge.runs, merge.run_count, row);
+  return (*run)->row + row - (*run)->first;
+}
+
+/// Fills in one cell of the tile. Only here are LSEs read: the target's may be one of them.
+template <int kChannels>
+__device__ bool find_part(const MergeLaunch& merge, MergeTile& tile, int64_t first_row, int64_t head, int32_t cell) {
+  const int32_t entry = cell / tile.stride;
+  const MergeRun* run = nullptr;
+  const int64_t row = target_row(merge, first_row + cell % tile.stride, &run);
+  tile.source[cell] = nullptr;
+  tile.weight[cell].lse = -infinity();
+  if (entry >= run->entries) return true;
+  const StatePart& part = merge.parts[merge.entries[run->entry + entry]];
+  const int64_t part_row = row - part.target_row;
+  const int64_t part_head = head - part.target_head;
+  if (part_head < 0 || part_head >= part.heads) return true;
+  const StateRows& from = part.from;
+  const int64_t element = part_head * from.o_head_stride + part_row * from.o_row_stride;
+  tile.source[cell] = from.o + element * (is_wide(from.dtype) ? 4 : 2);
+  tile.dtype[cell] = static_cast<uint8_t>(from.dtype);
+  if (from.lse != nullptr) {
+    const double lse = from.lse[part_head * from.lse_head_stride + part_row * from.lse_row_stride];
+    tile.weight[cell].lse = part.base_2 ? lse * 0.693147180559945309417 : lse;
+  }
+  return is_aligned<kChannels>(tile.source[cell], from.dtype);
+}
+
+/// Turns the LSEs of row i into weights, as merge_rows of host_state.h does; returns the row's LSE.
+__device__ inline double weigh(const MergeTile& tile, int32_t i, bool verbatim) {
+  double largest = -infinity();
+  int32_t weighing = 0;
+  int32_t last = 0;
+  for (int32_t e = 0; e < tile.entries; ++e) {
+    const double lse = tile.weight[e * tile.stride + i].lse;
+    if (lse == -infinity()) continue;
+    // A NaN is kept: whatever made it must not be hidden.
+    largest = lse > largest || lse != lse ? lse : largest;
+    last = e;
+    ++weighing;
+  }
+  const bool is_single = verbatim || weighing == 1;
+  tile.kind[i] = is_single ? RowKind::single : RowKind::sum;
+  double total = 0.0;
+  for (int32_t e = 0; e < tile.entries; ++e) {
+    double& lse = tile.weight[e * tile.stride + i].lse;
+    const double weight = is_single ? (e == last ? 1.0 : 0.0) : lse == -infinity() ? 0.0 : exp(lse - largest);
+    lse = weight;
+    total += weight;
+  }
+  for (int32_t e = 0; e < tile.entries; ++e) {
+    MergeWeight& weight = tile.weight[e * tile.stride + i];
+    const double share = weight.lse;
+    // In a sum without terms there is nothing to divide.
+    weight.split = split_weight(share == 0.0 ? 0.0 : share / total);
+  }
+  return weighing <= 1 ? largest : largest + log(total);
+}
+
+}  // namespace ringfold
