@@ -66,7 +66,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual MemoryKind memory_kind() const = 0;
-  /// 64-byte aligned; freed with the handle, which may outlive the device. Throws Error(unavailable) naming the size when there is not enough.
+  /// 64-byte aligned; freed with the handle, which may outlive the device. Throws Error(unavailable) naming the size
+  /// when there is not enough.
   virtual std::shared_ptr<std::byte> allocate(int64_t bytes) = 0;
   /// Bytes handed out by allocate() and not freed, now and at most.
   virtual int64_t allocated_bytes() const = 0;
