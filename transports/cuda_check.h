@@ -12,8 +12,8 @@ namespace ringfold {
 }  // namespace ringfold
 
 /// Around every call of the CUDA runtime whose failure ends a run.
-#define RINGFOLD_CUDA(...)                                                                            \
-  do {                                                                                                \
-    const cudaError_t cuda_status = (__VA_ARGS__);                                                    \
+#define RINGFOLD_CUDA(...)                                                                                \
+  do {                                                                                                    \
+    const cudaError_t cuda_status = (__VA_ARGS__);                                                        \
     if (cuda_status != cudaSuccess) ::ringfold::fail_cuda(__FILE__, __LINE__, #__VA_ARGS__, cuda_status); \
   } while (false)

@@ -18,8 +18,7 @@ OnDevice::OnDevice(int device) {
 OnDevice::~OnDevice() { (void)cudaSetDevice(before_); }
 
 CudaEvent::CudaEvent(Timed timed) {
-  RINGFOLD_CUDA(
-      cudaEventCreateWithFlags(&event_, timed == Timed::yes ? cudaEventDefault : cudaEventDisableTiming));
+  RINGFOLD_CUDA(cudaEventCreateWithFlags(&event_, timed == Timed::yes ? cudaEventDefault : cudaEventDisableTiming));
 }
 
 CudaEvent::~CudaEvent() { (void)cudaEventDestroy(event_); }

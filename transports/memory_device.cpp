@@ -11,7 +11,8 @@ int device_of(const AnnouncedMemory& memory, bool is_bound, int otherwise, int r
   RINGFOLD_INVARIANT(memory.kind == MemoryKind::cuda && attributes.type == cudaMemoryTypeDevice,
                      "rank {}: the memory announced is not a GPU's", rank);
   RINGFOLD_INVARIANT(!is_bound || attributes.device == otherwise,
-                     "rank {}: memory of GPU {} is announced after memory of GPU {}", rank, attributes.device, otherwise);
+                     "rank {}: memory of GPU {} is announced after memory of GPU {}", rank, attributes.device,
+                     otherwise);
   return attributes.device;
 }
 

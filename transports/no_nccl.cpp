@@ -18,5 +18,5 @@ std::unique_ptr<Fabric> make(int, const TransportOptions&) { throw Error(ExitCod
 
 }  // namespace ringfold
 
-RINGFOLD_TRANSPORT(nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable,
-                   ringfold::describe, ringfold::make)
+RINGFOLD_TRANSPORT(nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable, ringfold::describe,
+                   ringfold::make)

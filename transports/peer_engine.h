@@ -17,10 +17,10 @@ namespace ringfold {
 /// One rank's streams and exchanges of peer_copy.
 ///
 /// A sender whose data are there sets a flag in the receiver's memory; the receiver waits for it, clears it, pulls with
-/// the copy engines, and sets a flag in the sender's memory, which the sender waits for and clears. Flags are 1 or 0, so
-/// that a recorded graph, in which all values are constants, can run again and again. Each flag is cleared before its
-/// other side is told, so it is clear when it is set anew. An exchange first says of all it sends that it is ready, and
-/// pulls from each peer on a stream of its own: no transfer of it waits for another.
+/// the copy engines, and sets a flag in the sender's memory, which the sender waits for and clears. Flags are 1 or 0,
+/// so that a recorded graph, in which all values are constants, can run again and again. Each flag is cleared before
+/// its other side is told, so it is clear when it is set anew. An exchange first says of all it sends that it is ready,
+/// and pulls from each peer on a stream of its own: no transfer of it waits for another.
 class PeerEngine {
  public:
   /// `default_device`: of a rank whose programs name no memory.

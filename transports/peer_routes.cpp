@@ -127,8 +127,7 @@ class Finder {
                    "ranks {} and {} are on different hosts: peer_copy works inside one", rank_, peer);
     int device = static_cast<int>(other.device);
     // A device that this process is not shown is judged by whether its memory can be entered.
-    const bool is_shown =
-        !for_processes_ || cudaDeviceGetByPCIBusId(&device, other.address.c_str()) == cudaSuccess;
+    const bool is_shown = !for_processes_ || cudaDeviceGetByPCIBusId(&device, other.address.c_str()) == cudaSuccess;
     is_shown ? enable_peer_access(device) : (void)cudaGetLastError();
     const std::string owner = fmt::format("rank {}'s {}", peer, other.name);
     const std::string reader = fmt::format("rank {}'s {}", rank_, mine.name);
@@ -147,11 +146,11 @@ class Finder {
   }
 
   PeerCopy copy_of(const MatchedTransfer& receive) const {
-    const Transfer& transfer = exchanges_[static_cast<size_t>(receive.exchange)]->receives[static_cast<size_t>(
-        receive.transfer)];
-    const int64_t offset = place(receive.peer)
-                               .sends[static_cast<size_t>(receive.peer_exchange)][static_cast<size_t>(
-                                   receive.peer_transfer)];
+    const Transfer& transfer =
+        exchanges_[static_cast<size_t>(receive.exchange)]->receives[static_cast<size_t>(receive.transfer)];
+    const int64_t offset =
+        place(receive.peer)
+            .sends[static_cast<size_t>(receive.peer_exchange)][static_cast<size_t>(receive.peer_transfer)];
     return {entered_[static_cast<size_t>(receive.peer)].memory + offset, transfer.data,
             static_cast<size_t>(transfer.bytes)};
   }

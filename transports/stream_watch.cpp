@@ -95,9 +95,9 @@ class StreamWatch::Wait {
 
   [[noreturn]] void give_up(Clock::duration quiet, uint32_t waits) const {
     const int rank = watch_.control_.rank();
-    std::string text = fmt::format("rank {}: its device shows no progress for {} ms (deadline {} ms, for a device {} ms)",
-                                   rank, std::chrono::duration_cast<milliseconds>(quiet).count(),
-                                   watch_.deadline_.count(), patience_.count());
+    std::string text = fmt::format(
+        "rank {}: its device shows no progress for {} ms (deadline {} ms, for a device {} ms)", rank,
+        std::chrono::duration_cast<milliseconds>(quiet).count(), watch_.deadline_.count(), patience_.count());
     for (const Wanted& wanted : wants_of(waits)) text += "; " + describe_wait(rank, wanted);
     throw Error(ExitCode::deadline, text);
   }
@@ -203,7 +203,8 @@ void StreamWatch::write_spans(cudaEvent_t end) {
   const auto at = [&](float ms) {
     return now - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<float, std::milli>(ms));
   };
-  for (size_t i = 0; is_timed && i < timing_; ++i) *timed_[i].exchange->span = {at(before[i].first), at(before[i].second)};
+  for (size_t i = 0; is_timed && i < timing_; ++i)
+    *timed_[i].exchange->span = {at(before[i].first), at(before[i].second)};
   timing_ = 0;
 }
 

@@ -20,7 +20,8 @@ namespace ringfold {
 /// - a word has changed: a sign of life;
 /// - no exchange is in flight: the device computes. Nothing tells a long operation from one that never ends: counted as
 ///   life for `kPatience` deadlines, after which the rank gives up by itself;
-/// - an exchange is in flight: the rank says which transfers it waits for. That is no sign of life, unless the transport
+/// - an exchange is in flight: the rank says which transfers it waits for. That is no sign of life, unless the
+/// transport
 ///   needs compute units: then the exchange may wait for this rank's own work to leave it some.
 /// Ranks that wait are judged, by the control plane, by those whom they wait for: see Liveness.
 class StreamWatch {
@@ -50,6 +51,7 @@ class StreamWatch {
   void finish(cudaEvent_t end, const std::function<void()>& look);
   /// The event that a wait was left at by an exception; null if none was.
   cudaEvent_t left_at() const { return left_at_; }
+  void forget_left() { left_at_ = nullptr; }
   /// Waits on the host for peers to come, such as to connect: a sign of life for a minute at least.
   void meet(const std::function<bool()>& ready, std::span<const Wanted> wants);
 

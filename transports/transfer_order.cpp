@@ -51,7 +51,7 @@ std::vector<AnnouncedTransfer> transfers_of(TextReader& reader) {
   return all;
 }
 
-EndsByTag ends_of(const AnnouncedProgram& program, int peer, std::vector<AnnouncedTransfer> AnnouncedExchange::* side) {
+EndsByTag ends_of(const AnnouncedProgram& program, int peer, std::vector<AnnouncedTransfer> AnnouncedExchange::*side) {
   EndsByTag ends;
   for (size_t i = 0; i < program.size(); ++i) {
     const std::vector<AnnouncedTransfer>& transfers = program[i].*side;
@@ -85,14 +85,18 @@ std::vector<Pair> pairs_between(std::span<const AnnouncedProgram> programs, int 
     const std::vector<End> others = receives[tag];
     receives.erase(tag);
     for (size_t i = 0; i < std::max(ends.size(), others.size()); ++i) {
-      RINGFOLD_INVARIANT(i < others.size(), "rank {}, operation {} sends {} bytes with tag {}, which rank {} never "
-                         "receives", sender, ends[i].operation, ends[i].bytes, tag, receiver);
-      RINGFOLD_INVARIANT(i < ends.size(), "rank {}, operation {} receives {} bytes with tag {}, which rank {} never "
-                         "sends", receiver, others[i].operation, others[i].bytes, tag, sender);
-      RINGFOLD_INVARIANT(ends[i].bytes == others[i].bytes,
-                         "rank {}, operation {} sends {} bytes with tag {} to rank {}, which expects {} in operation {}",
-                         sender, ends[i].operation, ends[i].bytes, tag, receiver, others[i].bytes,
-                         others[i].operation);
+      RINGFOLD_INVARIANT(i < others.size(),
+                         "rank {}, operation {} sends {} bytes with tag {}, which rank {} never "
+                         "receives",
+                         sender, ends[i].operation, ends[i].bytes, tag, receiver);
+      RINGFOLD_INVARIANT(i < ends.size(),
+                         "rank {}, operation {} receives {} bytes with tag {}, which rank {} never "
+                         "sends",
+                         receiver, others[i].operation, others[i].bytes, tag, sender);
+      RINGFOLD_INVARIANT(
+          ends[i].bytes == others[i].bytes,
+          "rank {}, operation {} sends {} bytes with tag {} to rank {}, which expects {} in operation {}", sender,
+          ends[i].operation, ends[i].bytes, tag, receiver, others[i].bytes, others[i].operation);
       pairs.push_back({tag, ends[i], others[i]});
     }
   }

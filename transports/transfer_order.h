@@ -44,8 +44,8 @@ struct MatchedTransfer {
   bool operator==(const MatchedTransfer&) const = default;
 };
 
-/// By exchange, then peer, then the order in which transfers meet, which is the same on both ends: for a library without
-/// tags.
+/// By exchange, then peer, then the order in which transfers meet, which is the same on both ends: for a library
+/// without tags.
 struct MatchedProgram {
   std::vector<MatchedTransfer> sends;
   std::vector<MatchedTransfer> receives;

@@ -102,7 +102,7 @@ void measure(const std::string& transport, int ranks, int64_t bytes, const char*
     program.record();
     repeat(recorded[rank], [&] {
       program.start_recorded();
-      context.transport.watch(program.end());
+      program.watch();
     });
     context.control.barrier();
   });
@@ -121,7 +121,8 @@ void measure(const std::string& transport, int ranks, int64_t bytes, const char*
 int run() {
   const int gpus = gpu_count();
   std::printf("%s; %s\n", describe_gpus().c_str(), describe_peer_access().c_str());
-  std::printf("time of one exchange of many in a row, median (10 %% - 90 %%) of %d runs, of the slowest rank\n", kRepeats);
+  std::printf("time of one exchange of many in a row, median (10 %% - 90 %%) of %d runs, of the slowest rank\n",
+              kRepeats);
   if (gpus < 2) return 77;
   std::vector<std::string> transports;
   for (const char* transport : {"nccl", "peer_copy"}) {

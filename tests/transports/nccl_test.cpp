@@ -94,10 +94,12 @@ TEST_CASE("transfers that do not match are refused, naming both ends") {
              ContainsSubstring("rank 1, operation 2 receives tag 7, which rank 0 never sends"));
   CHECK_THAT(refusal_of({{{0, {{1, 7, 8}}, {}}}, {{1, {}, {{0, 7, 8}}}, {2, {}, {{0, 7, 8}}}}}, 0),
              ContainsSubstring("rank 1, operation 2 receives 8 bytes with tag 7, which rank 0 never sends"));
-  CHECK_THAT(refusal_of({{{3, {{1, 7, 8}}, {}}}, {{5, {}, {{0, 7, 9}}}}}, 1),
-             ContainsSubstring("rank 0, operation 3 sends 8 bytes with tag 7 to rank 1, which expects 9 in operation 5"));
-  CHECK_THAT(refusal_of({{{0, {{1, 1, 8}}, {}}, {1, {{1, 2, 8}}, {}}}, {{0, {}, {{0, 2, 8}}}, {1, {}, {{0, 1, 8}}}}}, 0),
-             ContainsSubstring("neither can be first"));
+  CHECK_THAT(
+      refusal_of({{{3, {{1, 7, 8}}, {}}}, {{5, {}, {{0, 7, 9}}}}}, 1),
+      ContainsSubstring("rank 0, operation 3 sends 8 bytes with tag 7 to rank 1, which expects 9 in operation 5"));
+  CHECK_THAT(
+      refusal_of({{{0, {{1, 1, 8}}, {}}, {1, {{1, 2, 8}}, {}}}, {{0, {}, {{0, 2, 8}}}, {1, {}, {{0, 1, 8}}}}}, 0),
+      ContainsSubstring("neither can be first"));
 }
 
 TEST_CASE("random programs meet in one order on both ends") {
@@ -123,14 +125,16 @@ TEST_CASE("random programs meet in one order on both ends") {
     for (int rank = 0; rank < ranks; ++rank) matched.push_back(match_transfers(programs, rank));
     for (int from = 0; from < ranks; ++from) {
       for (int to = 0; to < ranks; ++to) {
-        CHECK(tags(matched[static_cast<size_t>(from)].sends, to) == tags(matched[static_cast<size_t>(to)].receives, from));
+        CHECK(tags(matched[static_cast<size_t>(from)].sends, to) ==
+              tags(matched[static_cast<size_t>(to)].receives, from));
       }
     }
   }
 }
 
 TEST_CASE("programs travel as they are, and all hear what all say") {
-  const AnnouncedProgram program = {{4, {{1, uint64_t{1} << 63, int64_t{1} << 40}}, {}}, {9, {}, {{0, 0, 0}, {2, 1, 7}}}};
+  const AnnouncedProgram program = {{4, {{1, uint64_t{1} << 63, int64_t{1} << 40}}, {}},
+                                    {9, {}, {{0, 0, 0}, {2, 1, 7}}}};
   CHECK(program_of(to_bytes(program)) == program);
   CHECK(program_of(to_bytes(AnnouncedProgram{})).empty());
   std::atomic<int> wrong{0};

@@ -121,8 +121,9 @@ TEST_CASE("a device that does not get on for long is given up, with what it wait
     FAIL("waited");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::deadline);
-    CHECK_THAT(error.what(), ContainsSubstring("rank 1: its device shows no progress for") &&
-                                 ContainsSubstring("rank 1, operation 6 (exchange) waits for rank 2 to send 128 bytes"));
+    CHECK_THAT(error.what(),
+               ContainsSubstring("rank 1: its device shows no progress for") &&
+                   ContainsSubstring("rank 1, operation 6 (exchange) waits for rank 2 to send 128 bytes"));
   }
 }
 
