@@ -120,7 +120,16 @@ void NcclCommunicator::connect(std::span<const int> senders, std::span<const int
   for (const auto peers : {senders, receivers}) {
     for (const int peer : peers) wants.push_back({peer, "NCCL's connection", -1, 0, 0});
   }
-  exchange(sends, receives, stream);
+  try {
+    exchange(sends, receives, stream);
+    wait_for_device(stream, wants);
+  } catch (...) {
+    give_up();  // or the memory is freed for ever, while a kernel waits for a peer
+    throw;
+  }
+}
+
+void NcclCommunicator::wait_for_device(cudaStream_t stream, std::span<const Wanted> wants) {
   const DeviceEvent end;
   RINGFOLD_CUDA(cudaEventRecord(end.get(), stream));
   watch_.meet(

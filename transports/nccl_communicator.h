@@ -49,6 +49,7 @@ class NcclCommunicator {
   using Clock = std::chrono::steady_clock;
 
   void wait_for_host(std::span<const Wanted> wants);
+  void wait_for_device(cudaStream_t stream, std::span<const Wanted> wants);
   void check(ncclResult_t status, const char* call) const;
   void release(bool abort) noexcept;
 

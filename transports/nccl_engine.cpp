@@ -33,6 +33,7 @@ NcclEngine::NcclEngine(Control& control, std::chrono::milliseconds deadline, int
 
 /// In order only once all ranks have got what they wait for from this one.
 NcclEngine::~NcclEngine() {
+  watch_.forget_left();  // it may be gone by now
   if (pending_) cancel();
   if (!communicator_ || closed_) return;
   try {

@@ -30,6 +30,7 @@ PeerEngine::PeerEngine(Control& control, std::chrono::milliseconds deadline, int
       device_(default_device) {}
 
 PeerEngine::~PeerEngine() {
+  watch_.forget_left();  // it may be gone by now
   if (pending_) cancel();
 }
 

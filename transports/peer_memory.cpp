@@ -18,18 +18,26 @@ constexpr int64_t kHandle = 2;
 /// A mapping of another process's memory: CUDA gives one a device and handle, so ranks' sessions share it.
 class Mapping {
  public:
-  explicit Mapping(const cudaIpcMemHandle_t& handle, const std::string& owner, const std::string& reader) {
+  Mapping(const cudaIpcMemHandle_t& handle, int device, const std::string& owner, const std::string& reader)
+      : device_(device) {
     const cudaError_t status = cudaIpcOpenMemHandle(&base_, handle, cudaIpcMemLazyEnablePeerAccess);
     if (status != cudaSuccess) (void)cudaGetLastError();
     RINGFOLD_CHECK(status == cudaSuccess, ExitCode::unavailable, "{} cannot be let into the memory of {}: {}", reader,
                    owner, cudaGetErrorString(status));
   }
-  ~Mapping() { (void)cudaIpcCloseMemHandle(base_); }
+  ~Mapping() {
+    int before = 0;
+    (void)cudaGetDevice(&before);
+    (void)cudaSetDevice(device_);
+    (void)cudaIpcCloseMemHandle(base_);
+    (void)cudaSetDevice(before);
+  }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   std::byte* base() const { return static_cast<std::byte*>(base_); }
 
  private:
+  int device_;
   void* base_ = nullptr;
 };
 
@@ -45,7 +53,7 @@ std::shared_ptr<Mapping> map(std::string_view handle_bytes, const std::string& o
   cudaIpcMemHandle_t handle{};
   RINGFOLD_INVARIANT(handle_bytes.size() == sizeof handle, "a memory handle of {} bytes", handle_bytes.size());
   std::memcpy(&handle, handle_bytes.data(), sizeof handle);
-  mapping = std::make_shared<Mapping>(handle, owner, reader);
+  mapping = std::make_shared<Mapping>(handle, device, owner, reader);
   known = mapping;
   return mapping;
 }

@@ -51,6 +51,7 @@ class StreamWatch {
   void finish(cudaEvent_t end, const std::function<void()>& look);
   /// The event that a wait was left at by an exception; null if none was.
   cudaEvent_t left_at() const { return left_at_; }
+  void forget_left() { left_at_ = nullptr; }
   /// Waits on the host for peers to come, such as to connect: a sign of life for a minute at least.
   void meet(const std::function<bool()>& ready, std::span<const Wanted> wants);
 

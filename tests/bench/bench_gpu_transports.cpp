@@ -102,7 +102,7 @@ void measure(const std::string& transport, int ranks, int64_t bytes, const char*
     program.record();
     repeat(recorded[rank], [&] {
       program.start_recorded();
-      context.transport.watch(program.end());
+      program.watch();
     });
     context.control.barrier();
   });
@@ -120,6 +120,10 @@ void measure(const std::string& transport, int ranks, int64_t bytes, const char*
 
 int run() {
   const int gpus = gpu_count();
+  if (const auto none = no_gpu()) {
+    std::printf("%s\n", none->c_str());
+    return 77;
+  }
   std::printf("%s; %s\n", describe_gpus().c_str(), describe_peer_access().c_str());
   std::printf("time of one exchange of many in a row, median (10 %% - 90 %%) of %d runs, of the slowest rank\n",
               kRepeats);

@@ -2,11 +2,12 @@
 // needs none.
 #include "lib/error.h"
 #include "tests/catch.h"
+#include "tests/skip.h"
 #include "tests/transports/gpu_program.h"
+#include "transports/gpus.h"
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
 #include <thread>
 
 namespace ringfold {
@@ -19,19 +20,18 @@ using std::chrono::steady_clock;
 const std::vector<std::string> kTransports = {"nccl", "peer_copy"};
 constexpr milliseconds kDeadline{10000};
 
-/// Keeps the first text that is not empty, for a check by the test's own thread.
-class FirstText {
- public:
-  void offer(const std::string& text) {
-    const std::lock_guard lock(mutex_);
-    if (text_.empty()) text_ = text;
+/// Threads that are ranks of this transport; null, and the test is noted as skipped, where it cannot be or there are
+/// fewer GPUs.
+std::unique_ptr<Fabric> gpu_fabric(const std::string& transport, int ranks, std::chrono::milliseconds deadline) {
+  const TransportInfo* info = find_transport(transport);
+  const auto missing = info->unavailable();
+  if (missing || gpu_count() < ranks) {
+    WARN(transport << " with " << ranks << " ranks is skipped: " << missing.value_or(describe_gpus()));
+    if (gpu_count() < 2) skip_test(describe_gpus());  // else what two can do is tested
+    return nullptr;
   }
-  std::string text() const { return text_; }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
+  return info->make(ranks, {deadline});
+}
 
 struct Failure {
   ExitCode code = ExitCode::ok;
@@ -64,10 +64,10 @@ std::vector<GpuMessage> all_to_all(int ranks, int exchanges) {
   return messages;
 }
 
-/// One exchange of rank 0 meets three of rank 1, and three of rank 1 meet one of rank 0.
+/// Exchange 0 of rank 0 meets three of rank 1, then exchange 3 of rank 1 meets three of rank 0.
 std::vector<GpuMessage> uneven() {
   return {{0, 1, 3, 1000, 0, 2}, {0, 1, 2, 2000, 0, 1}, {0, 1, 1, 3000, 0, 0},
-          {1, 0, 3, 4000, 3, 1}, {1, 0, 2, 5000, 4, 1}, {1, 0, 1, 6000, 5, 1}};
+          {1, 0, 3, 4000, 3, 1}, {1, 0, 2, 5000, 3, 3}, {1, 0, 1, 6000, 3, 2}};
 }
 
 /// The same memory goes through eager runs and through a recorded one, with other data each time.
@@ -86,7 +86,7 @@ void check_runs(const std::string& transport, int ranks, const std::vector<GpuMe
     for (int run = 4; run < 24; ++run) {
       program.fill(run);
       program.start_recorded();
-      context.transport.watch(program.end());
+      program.watch();
       wrong.offer(program.wrong(run));
     }
     program.fill(24);
@@ -105,7 +105,7 @@ TEST_CASE("GPU messages of all sizes and tags arrive, eager and recorded") {
 }
 
 TEST_CASE("a GPU exchange may meet several of its peer's") {
-  for (const std::string& transport : kTransports) check_runs(transport, 2, uneven(), 6);
+  for (const std::string& transport : kTransports) check_runs(transport, 2, uneven(), 4);
 }
 
 TEST_CASE("two programs share a GPU transport") {
@@ -115,7 +115,7 @@ TEST_CASE("two programs share a GPU transport") {
     FirstText wrong;
     const Failure failure = failure_of(*fabric, [&](RankContext& context) {
       GpuProgram first(context, all_to_all(2, 1), 1);
-      GpuProgram second(context, uneven(), 6);
+      GpuProgram second(context, uneven(), 4);
       for (int run = 0; run < 3; ++run) {
         for (GpuProgram* program : {&first, &second}) {
           program->fill(run);
@@ -132,7 +132,7 @@ TEST_CASE("two programs share a GPU transport") {
 
 TEST_CASE("a GPU message of more than 2 GiB arrives whole") {
   for (const std::string& transport : kTransports) {
-    const auto fabric = gpu_fabric(transport, 2, kDeadline);
+    const auto fabric = gpu_fabric(transport, 2, 6 * kDeadline);  // ranks make and compare their data in silence
     if (!fabric) continue;
     FirstText wrong;
     const Failure failure = failure_of(*fabric, [&](RankContext& context) {
@@ -197,14 +197,9 @@ TEST_CASE("a rank that fails frees one whose GPU waits for it") {
         }
         const auto begin = steady_clock::now();
         try {
-          if (is_recorded) {
-            program.start_recorded();
-            context.transport.watch(program.end());
-          } else {
-            program.run();
-          }
+          if (is_recorded) program.start_recorded();
+          is_recorded ? program.watch() : program.run();
         } catch (const Error&) {
-          context.transport.cancel();
           freed_ms = (steady_clock::now() - begin) / milliseconds(1);
           throw;
         }
@@ -220,7 +215,7 @@ TEST_CASE("a rank that fails frees one whose GPU waits for it") {
 
 TEST_CASE("a rank that stands still is named by one whose GPU waits for it, once the deadline has gone by") {
   for (const std::string& transport : kTransports) {
-    const auto fabric = gpu_fabric(transport, 2, milliseconds(600));
+    const auto fabric = gpu_fabric(transport, 2, milliseconds(2000));
     if (!fabric) continue;
     const auto begin = steady_clock::now();
     const Failure failure = failure_of(*fabric, [&](RankContext& context) {
@@ -230,22 +225,17 @@ TEST_CASE("a rank that stands still is named by one whose GPU waits for it, once
       context.control.barrier();
       if (context.rank == 1) {
         context.control.enter(1, "attend");
-        std::this_thread::sleep_for(milliseconds(3000));
+        std::this_thread::sleep_for(milliseconds(7000));
         context.control.check();
         return;
       }
-      try {
-        program.run();
-      } catch (const Error&) {
-        context.transport.cancel();
-        throw;
-      }
+      program.run();
     });
     INFO(transport << ": " << failure.text);
     CHECK(failure.code == ExitCode::deadline);
     CHECK_THAT(failure.text, ContainsSubstring("rank 1 shows no progress in operation 1 (attend)") &&
                                  ContainsSubstring("rank 0, operation 0 (exchange) waits for rank 1 to"));
-    CHECK(steady_clock::now() - begin < milliseconds(20000));
+    CHECK(steady_clock::now() - begin < milliseconds(30000));
   }
 }
 

@@ -1,9 +1,6 @@
 #include "tests/transports/gpu_program.h"
 
-#include "tests/ring_fixture.h"
-#include "tests/skip.h"
 #include "transports/cuda_check.h"
-#include "transports/gpus.h"
 
 namespace ringfold {
 
@@ -83,10 +80,24 @@ double GpuProgram::latest_ms() const { return end_.ms_since(start_); }
 
 void GpuProgram::run() {
   start_.record(computes_);
-  enqueue();
+  try {
+    enqueue();
+  } catch (const std::exception&) {
+    context_.transport.cancel();
+    throw;
+  }
   end_.record(computes_);
-  context_.transport.watch(end_);
-  context_.transport.synchronize();
+  watch();
+}
+
+void GpuProgram::watch() {
+  try {
+    context_.transport.watch(end_);
+    context_.transport.synchronize();
+  } catch (const std::exception&) {
+    context_.transport.cancel();  // before the memory goes
+    throw;
+  }
 }
 
 void GpuProgram::record() {
@@ -129,17 +140,6 @@ std::string GpuProgram::wrong(int run) const {
     }
   }
   return {};
-}
-
-std::unique_ptr<Fabric> gpu_fabric(const std::string& transport, int ranks, std::chrono::milliseconds deadline) {
-  const TransportInfo* info = find_transport(transport);
-  const auto missing = info->unavailable();
-  if (missing || gpu_count() < ranks) {
-    fmt::print(stderr, "{} with {} ranks is skipped: {}\n", transport, ranks, missing.value_or(describe_gpus()));
-    if (gpu_count() < 2) skip_test(missing.value_or(describe_gpus()));  // else what two can do is tested
-    return nullptr;
-  }
-  return info->make(ranks, {deadline});
 }
 
 }  // namespace ringfold

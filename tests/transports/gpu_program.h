@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -42,14 +43,12 @@ class GpuProgram {
   GpuProgram(RankContext& context, const std::vector<GpuMessage>& messages, int exchanges);
 
   void fill(int run);
-  /// Enqueues all exchanges between two marks, and waits for the second.
+  /// Enqueues all exchanges between two marks, and watches the second. Cancels when it throws.
   void run();
   /// The same, recorded and not started.
   void record();
   void start_recorded();
-  /// Only enqueues; `end` can be watched.
-  void enqueue();
-  Fence& end() { return end_; }
+  void watch();
   /// Of the latest run, from its start on the device to its end.
   double latest_ms() const;
   void watch_spans(std::vector<ExchangeSpan>& spans);
@@ -57,6 +56,7 @@ class GpuProgram {
   std::string wrong(int run) const;
 
  private:
+  void enqueue();
   struct GraphDeleter {
     void operator()(cudaGraphExec_t graph) const { (void)cudaGraphExecDestroy(graph); }
   };
@@ -80,8 +80,18 @@ class GpuProgram {
   std::unique_ptr<CUgraphExec_st, GraphDeleter> graph_;
 };
 
-/// Threads that are ranks of this transport; null, and the test is noted as skipped, where it cannot be or there are
-/// fewer GPUs.
-std::unique_ptr<Fabric> gpu_fabric(const std::string& transport, int ranks, std::chrono::milliseconds deadline);
+/// Keeps the first text that is not empty, for a check by the test's own thread.
+class FirstText {
+ public:
+  void offer(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    if (text_.empty()) text_ = text;
+  }
+  std::string text() const { return text_; }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
 
 }  // namespace ringfold
