@@ -1,3 +1,4 @@
+#include "lib/check.h"
 #include "lib/drop_blocks.h"
 #include "lib/estimate.h"
 #include "lib/lifetimes.h"
@@ -80,6 +81,14 @@ Program joined(const Program& program, const Chain& chain, const Attend& whole) 
   return result;
 }
 
+/// Does the second exchange send what the first brings?
+bool forwards(const Exchange& first, const Exchange& second) {
+  return std::ranges::any_of(second.sends, [&](const Send& send) {
+    return std::ranges::any_of(first.receives,
+                               [&](const Receive& receive) { return receive.block == send.view.block; });
+  });
+}
+
 /// Blocks that nothing makes or reads any more.
 Program without_unused(Program program) {
   std::vector<bool> unused(program.blocks.size(), true);
@@ -90,6 +99,22 @@ Program without_unused(Program program) {
   }
   drop_blocks(program, unused);
   return program;
+}
+
+/// Makes one exchange of each run of them with nothing in between.
+void join_exchanges(Program& program) {
+  std::vector<Operation> operations;
+  for (Operation& operation : program.operations) {
+    auto* exchange = std::get_if<Exchange>(&operation);
+    auto* before = operations.empty() ? nullptr : std::get_if<Exchange>(&operations.back());
+    if (exchange == nullptr || before == nullptr || forwards(*before, *exchange)) {
+      operations.push_back(std::move(operation));
+      continue;
+    }
+    std::move(exchange->sends.begin(), exchange->sends.end(), std::back_inserter(before->sends));
+    std::move(exchange->receives.begin(), exchange->receives.end(), std::back_inserter(before->receives));
+  }
+  program.operations = std::move(operations);
 }
 
 }  // namespace
@@ -118,7 +143,10 @@ Schedule join_attends(Schedule schedule, const AssumedRates& rates) {
       }
     }
   }
-  return schedule;
+  // Whether fewer exchanges, which end only when all of them have met, can end at all is asked of the checker.
+  Schedule fewer = schedule;
+  for (Program& program : fewer.ranks) join_exchanges(program);
+  return check(fewer).proved() ? fewer : schedule;
 }
 
 }  // namespace ringfold
