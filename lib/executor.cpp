@@ -117,6 +117,12 @@ void Executor::Impl::prepare() {
     if (operation.exchange) exchanges.push_back(operation.exchange.get());
     control.tick();
   }
+  // Once for nothing, beside all exchanges: a device loads code when it is first used, and may wait for all that is under
+  // way to do so, transfers included that wait for this rank.
+  if (is_on_device()) {
+    for (const BoundOperation& operation : operations) operation.compute(kernel, *queue);
+    queue->synchronize();
+  }
   // Programs without exchanges take part: ranks tell each other what they need to know.
   transport.announce(exchanges, {arena, program.arena_bytes, kernel.device().memory_kind()});
 }
