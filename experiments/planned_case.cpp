@@ -81,13 +81,19 @@ Schedule make_schedule(const Case& item) {
   return prove_and_improve(item, plan_cluster(*strategy, item.strategy, item.problem, item.cluster));
 }
 
+constexpr const char* kNoPartials =
+    "the plan joins partial results, for which this kernel's, in 16 bits, are too coarse (passes.join makes one attend "
+    "of those that can be)";
+
 /// What a kernel cannot do and a plan asks of it.
 std::string missing_in_kernel(const Capabilities& can, const Schedule& schedule) {
   for (const Program& program : schedule.ranks) {
     for (const Operation& operation : program.operations) {
+      const auto* merge = std::get_if<Merge>(&operation);
+      if (!can.folds && merge != nullptr && merge->parts.size() > 1) return kNoPartials;
       const auto* attend = std::get_if<Attend>(&operation);
       if (attend == nullptr) continue;
-      if (!can.folds && attend->state_in != kNoBlock) return "the kernel cannot fold into a state";
+      if (!can.folds && attend->state_in != kNoBlock) return kNoPartials;
       if (!can.many_kv_pieces && attend->kv.size() > 1) return "the kernel takes one piece of K and V an attend";
     }
   }

@@ -1,6 +1,8 @@
 #include "kernels/attend_calls.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace ringfold {
 namespace {
@@ -72,20 +74,52 @@ class RegionWriter {
         q_(q),
         q_data_(at(task.q, q.row, region.query_heads.begin)),
         state_row_(state_row),
-        keys_(keys_of(task, q.sequence, kv_heads)),
+        kv_heads_(kv_heads),
         region_(region) {}
 
   void write() {
-    join([](const Keys& a, const Keys& b) { return a.end == b.begin; });
-    std::vector<Keys> masked;
-    std::vector<Keys> open;
-    for (const Keys& keys : keys_) (all_see(keys) ? open : masked).push_back(keys);
-    // Where all is seen, positions do not matter.
-    keys_ = std::move(open);
-    std::sort(keys_.begin(), keys_.end(), [](const Keys& a, const Keys& b) { return a.k < b.k; });
-    join([](const Keys&, const Keys&) { return true; });
-    for (const Keys& keys : keys_) add(q_.begin, q_.end, keys, false);
-    for (const Keys& keys : masked) add_masked(q_.begin, q_.end, keys);
+    find_keys();
+    for (const Keys& keys : open_) add(q_.begin, q_.end, keys, false);
+    for (const Keys& keys : masked_) add_masked(q_.begin, q_.end, keys);
+  }
+
+  /// With keys that are copied together, so that no query is in two calls; false if there is no need, or no such way.
+  bool write_gathered() {
+    find_keys();
+    std::vector<Keys> all = open_;
+    all.insert(all.end(), masked_.begin(), masked_.end());
+    if (all.size() < 2) return false;
+    std::sort(all.begin(), all.end(), [](const Keys& x, const Keys& y) { return x.begin < y.begin; });
+    bool is_closed = true;
+    for (size_t i = 0; i + 1 < all.size(); ++i) is_closed = is_closed && all[i].end == all[i + 1].begin;
+    if (!is_closed && (masked_.size() > 1 || is_windowed())) return false;
+    if (!is_closed && !masked_.empty()) {
+      // As if all that everybody sees stood right before the first key that not everybody sees.
+      all = open_;
+      all.push_back(masked_.front());
+    }
+    int64_t rows = 0;
+    for (const Keys& keys : all) {
+      region_.gathered.push_back({keys.k, keys.v, keys.k_strides, keys.v_strides, keys.end - keys.begin});
+      rows += keys.end - keys.begin;
+    }
+    const int64_t heads = kv_heads_.size();
+    const CallStrides strides{2 * heads * task_.dim, 2 * task_.dim};
+    const Keys together{all.back().end - rows,           all.back().end, nullptr,
+                        at_offset(task_.dim * element_), strides,        strides};
+    if (masked_.empty()) {
+      add(q_.begin, q_.end, together, false);
+    } else {
+      add_masked(q_.begin, q_.end, together);
+    }
+    return true;
+  }
+
+  /// Where a region must be cut for that: the first masked key, if queries before it see others.
+  std::optional<int64_t> late_keys() {
+    find_keys();
+    if (open_.empty() || masked_.empty() || masked_.front().begin <= q_.begin) return std::nullopt;
+    return masked_.front().begin < q_.end ? std::optional(masked_.front().begin) : std::nullopt;
   }
 
  private:
@@ -96,6 +130,27 @@ class RegionWriter {
     if (task_.mask.kind == MaskKind::full) return true;
     return keys.end - 1 <= q_.begin && (!is_windowed() || keys.begin > q_.end - 1 - task_.mask.window);
   }
+
+  void find_keys() {
+    keys_ = keys_of(task_, q_.sequence, kv_heads_);
+    join([](const Keys& a, const Keys& b) { return a.end == b.begin; });
+    masked_.clear();
+    open_.clear();
+    for (const Keys& keys : keys_) {
+      if (all_see(keys)) {
+        open_.push_back(keys);
+      } else if (keys.begin < q_.end) {
+        masked_.push_back(keys);
+      }
+    }
+    // Where all is seen, positions do not matter.
+    keys_ = std::move(open_);
+    std::sort(keys_.begin(), keys_.end(), [](const Keys& a, const Keys& b) { return a.k < b.k; });
+    join([](const Keys&, const Keys&) { return true; });
+    open_ = std::move(keys_);
+  }
+
+  static const std::byte* at_offset(int64_t bytes) { return reinterpret_cast<const std::byte*>(bytes); }
 
   template <typename Allowed>
   void join(Allowed&& allowed) {
@@ -159,13 +214,34 @@ class RegionWriter {
   const Segment& q_;
   const std::byte* q_data_;
   int64_t state_row_;
+  HeadRange kv_heads_;
   std::vector<Keys> keys_;
+  std::vector<Keys> open_;    ///< each query sees all of them
+  std::vector<Keys> masked_;  ///< some queries see some of them
   AttendRegion& region_;
 };
 
+/// The regions of consecutive queries that stand in state rows from `row` on.
+void add_regions(const AttendTask& task, const Segment& q, int64_t row, const HeadRange& query_heads,
+                 const HeadRange& kv_heads, bool gathers, std::vector<AttendRegion>& regions) {
+  AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}, {}};
+  RegionWriter writer(task, q, row, kv_heads, region);
+  const std::optional<int64_t> late = gathers ? writer.late_keys() : std::nullopt;
+  if (late) {
+    // Those before see the same keys, those from here on more and more.
+    add_regions(task, {q.sequence, q.begin, *late, q.row}, row, query_heads, kv_heads, gathers, regions);
+    const int64_t skipped = *late - q.begin;
+    add_regions(task, {q.sequence, *late, q.end, q.row + skipped}, row + skipped, query_heads, kv_heads, gathers,
+                regions);
+    return;
+  }
+  if (!gathers || !writer.write_gathered()) writer.write();
+  regions.push_back(std::move(region));
+}
+
 }  // namespace
 
-std::vector<AttendRegion> split_attend(const AttendTask& task) {
+std::vector<AttendRegion> split_attend(const AttendTask& task, bool gathers) {
   std::vector<AttendRegion> regions;
   const std::vector<int64_t> cuts = kv_head_cuts(task);
   for (size_t cut = 0; cut + 1 < cuts.size(); ++cut) {
@@ -175,10 +251,7 @@ std::vector<AttendRegion> split_attend(const AttendTask& task) {
     for (size_t i = 0; i < task.q.segments.size(); ++i) {
       const Segment& q = task.q.segments[i];
       if (q.begin == q.end) continue;
-      const int64_t row = task.state.o.segments[i].row;
-      AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}};
-      RegionWriter(task, q, row, kv_heads, region).write();
-      regions.push_back(std::move(region));
+      add_regions(task, q, task.state.o.segments[i].row, query_heads, kv_heads, gathers, regions);
     }
   }
   return regions;

@@ -34,8 +34,11 @@ class CallWork {
 struct CallMaker {
   /// Throws Error(unavailable) where the library cannot.
   std::function<std::unique_ptr<CallWork>(const AttendRegion&, const AttendCall&, const CallOutput&)> make;
-  /// Of partial results; 16 bits cost numerics, see docs/numerics.md.
+  /// Of what is not written directly.
   DType partial_dtype = DType::fp32;
+  /// Whether partial results are exact enough to be merged: 16 bits are not, see docs/numerics.md. Else keys that lie
+  /// apart are copied together, and what still takes several calls is refused.
+  bool merges = true;
   /// Its LSE is a binary logarithm, so that nothing can be written directly.
   bool base_2 = false;
   /// The same for the dtype of a state, where its O is 16 bits wide.

@@ -11,14 +11,8 @@ namespace {
 
 /// Places of a tile that a thread sums at once, and parts of them whose loads are under way together: a multiprocessor
 /// must have some 40 KiB under way.
-template <int kPlaces, int kParts, int kBlocks>
-struct Shape {
-  static constexpr int kAtOnce = kPlaces;
-  static constexpr int kPartsAtOnce = kParts;
-  static constexpr int kBlocksAtLeast = kBlocks;  ///< of a multiprocessor
-};
-using Sums = Shape<2, 2, 3>;
-using Singles = Shape<4, 1, 2>;  ///< no row has more than one part
+constexpr int kAtOnce = 2;
+constexpr int kPartsAtOnce = 2;
 constexpr int kTileChannels = 8192;
 constexpr int kSharedBytes = 40 << 10;
 
@@ -55,12 +49,9 @@ __device__ void store_row(const MergeTile& tile, DType dtype, int32_t i, int32_t
 
 /// Adds kPartsAtOnce entries from e on to the sums of kAtOnce places of the tile; a row below 0 is none. kWide: all
 /// parts are fp32.
-template <typename Shape, int kChannels, bool kWide>
-__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[Shape::kAtOnce],
-                            const int32_t (&units)[Shape::kAtOnce],
-                            WeightedSum (&sums)[Shape::kAtOnce][kChannels]) {
-  constexpr int kAtOnce = Shape::kAtOnce;
-  constexpr int kPartsAtOnce = Shape::kPartsAtOnce;
+template <int kChannels, bool kWide>
+__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[kAtOnce],
+                            const int32_t (&units)[kAtOnce], WeightedSum (&sums)[kAtOnce][kChannels]) {
   SplitWeight weights[kPartsAtOnce][kAtOnce];
   DType dtypes[kPartsAtOnce][kAtOnce];
   RawChannels<kChannels> raw[kPartsAtOnce][kAtOnce];
@@ -94,9 +85,8 @@ __device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&ro
   }
 }
 
-template <typename Shape, int kChannels, bool kWide>
+template <int kChannels, bool kWide>
 __device__ void combine(const MergeTile& tile, DType dtype, int32_t rows_in_tile, int32_t dim) {
-  constexpr int kAtOnce = Shape::kAtOnce;
   TileWalk walk(static_cast<int32_t>(threadIdx.x), kTileThreads, dim / kChannels);
   while (walk.row < rows_in_tile) {
     int32_t rows[kAtOnce];
@@ -108,9 +98,7 @@ __device__ void combine(const MergeTile& tile, DType dtype, int32_t rows_in_tile
       units[k] = walk.unit;
       walk.next();
     }
-    for (int32_t e = 0; e < tile.entries; e += Shape::kPartsAtOnce) {
-      add_entries<Shape, kChannels, kWide>(tile, e, rows, units, sums);
-    }
+    for (int32_t e = 0; e < tile.entries; e += kPartsAtOnce) add_entries<kChannels, kWide>(tile, e, rows, units, sums);
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
       if (rows[k] >= 0) store_row<kChannels>(tile, dtype, rows[k], units[k] * kChannels, sums[k]);
@@ -154,8 +142,7 @@ __device__ TileKind begin_tile(const MergeLaunch& merge, MergeTile& tile, int64_
   return !aligned ? kScalar : wide ? kWideVector : kVector;
 }
 
-template <typename Shape>
-__global__ void __launch_bounds__(kTileThreads, Shape::kBlocksAtLeast) merge_rows_kernel(const MergeLaunch merge) {
+__global__ void __launch_bounds__(kTileThreads, 3) merge_rows_kernel(const MergeLaunch merge) {
   extern __shared__ __align__(16) std::byte shared[];
   MergeTile tile(shared, merge);
   const int64_t head_tiles = (merge.rows + merge.tile_rows - 1) / merge.tile_rows;
@@ -164,9 +151,9 @@ __global__ void __launch_bounds__(kTileThreads, Shape::kBlocksAtLeast) merge_row
     const int64_t first_row = (number - head * head_tiles) * merge.tile_rows;
     const auto rows = static_cast<int32_t>(min(static_cast<int64_t>(merge.tile_rows), merge.rows - first_row));
     switch (begin_tile(merge, tile, first_row, head, rows)) {
-      case kScalar: combine<Shape, 1, false>(tile, merge.target.dtype, rows, merge.dim); break;
-      case kVector: combine<Shape, 4, false>(tile, merge.target.dtype, rows, merge.dim); break;
-      case kWideVector: combine<Shape, 4, true>(tile, merge.target.dtype, rows, merge.dim); break;
+      case kScalar: combine<1, false>(tile, merge.target.dtype, rows, merge.dim); break;
+      case kVector: combine<4, false>(tile, merge.target.dtype, rows, merge.dim); break;
+      case kWideVector: combine<4, true>(tile, merge.target.dtype, rows, merge.dim); break;
     }
     __syncthreads();
   }
@@ -184,8 +171,7 @@ int32_t merge_tile_rows(const MergeLaunch& merge, int multiprocessors) {
 
 void launch_merge(const MergeLaunch& merge, cudaStream_t stream) {
   const int32_t row_bytes = merge.most_entries * MergeTile::kCellBytes + MergeTile::kRowBytes;
-  const auto kernel = merge.most_entries <= 1 ? merge_rows_kernel<Singles> : merge_rows_kernel<Sums>;
-  launch_tiles(kernel, merge, tiles_of(merge.rows, merge.tile_rows) * merge.heads,
+  launch_tiles(merge_rows_kernel, merge, tiles_of(merge.rows, merge.tile_rows) * merge.heads,
                static_cast<size_t>(row_bytes) * static_cast<size_t>(merge.tile_rows), stream);
 }
 

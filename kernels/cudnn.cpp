@@ -1,6 +1,5 @@
-// cudnn: scaled dot product attention of cuDNN in bf16 and fp16, each rectangle of an attend a call. O and LSE of
-// partial results are fp32; what one call computes wholly is written where it belongs, in the output's dtype if the
-// plan finishes there. See docs/kernels.md.
+// cudnn: scaled dot product attention of cuDNN in bf16 and fp16, all keys of a query in one call, since O has 16 bits,
+// too few to be merged. It is written where it belongs if the plan finishes there. See docs/kernels.md.
 #include "kernels/cuda_attend.h"
 #include "kernels/cuda_devices.h"
 #include "kernels/cuda_kernel.h"
@@ -34,7 +33,7 @@ class Cudnn final : public CudaKernel {
   }
 
   Capabilities capabilities() const override {
-    return {MemoryKind::cuda, true, true, [this](const Problem& problem) { return refusal(problem); }, true};
+    return {MemoryKind::cuda, false, true, [this](const Problem& problem) { return refusal(problem); }, true};
   }
 
   void attend(Queue& queue, const AttendTask& task) override {
@@ -50,6 +49,10 @@ class Cudnn final : public CudaKernel {
   std::shared_ptr<CudaWork> make(const AttendTask& task) {
     cuda_device().context().make_current();
     CallMaker maker;
+    // Asked for O in fp32, cuDNN 9.14 to 9.19 plan without a word and write 16 bits.
+    maker.partial_dtype = task.q.dtype;
+    maker.writes_fp32 = false;
+    maker.merges = false;
     maker.make = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       const SdpaShape shape{task.q.dtype,
                             output.dtype,
@@ -113,4 +116,4 @@ std::unique_ptr<Kernel> make(const KernelOptions& options) { return std::make_un
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, {6e14, 2.5e12, 8e-6, 0, 0})
+                ringfold::make, ringfold::cuda_devices, {6e14, 2.5e12, 8e-6, 0, 0, false})

@@ -11,6 +11,7 @@ struct AssumedRates {
   double launch_seconds = 0;           ///< from one operation's end to the next one's start, ramping up included
   double link_bytes_per_second = 0;    ///< out of one rank
   double exchange_seconds = 0;         ///< of an exchange of nothing
+  bool merges = true;                  ///< false: a kernel's results are not exact enough to be merged
   bool is_device() const { return launch_seconds > 0; }
 };
 

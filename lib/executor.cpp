@@ -82,7 +82,6 @@ void Executor::Impl::bind() {
   RINGFOLD_INVARIANT(program.offsets.size() == program.blocks.size(), "rank {}: no buffers assigned", rank);
   const Capabilities capabilities = kernel.capabilities();
   const MemoryKind memory = kernel.device().memory_kind();
-  RINGFOLD_CHECK(capabilities.folds, ExitCode::unavailable, "the kernel cannot fold into a state");
   if (program.arena_bytes > 0) arena = kernel.device().allocate(program.arena_bytes);
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);
@@ -117,8 +116,8 @@ void Executor::Impl::prepare() {
     if (operation.exchange) exchanges.push_back(operation.exchange.get());
     control.tick();
   }
-  // Once for nothing, beside all exchanges: a device loads code when it is first used, and may wait for all that is under
-  // way to do so, transfers included that wait for this rank.
+  // Once for nothing, beside all exchanges: a device loads code when it is first used, and may wait for all that is
+  // under way to do so, transfers included that wait for this rank.
   if (is_on_device()) {
     for (const BoundOperation& operation : operations) operation.compute(kernel, *queue);
     queue->synchronize();

@@ -107,7 +107,7 @@ using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask>;
 /// What a kernel can do, known before anything runs.
 struct Capabilities {
   MemoryKind memory = MemoryKind::host;
-  bool folds = true;           ///< AttendTask::fold is done in the kernel
+  bool folds = true;           ///< AttendTask::fold is done, and states of parts of the keys are fit to be merged
   bool many_kv_pieces = true;  ///< more than one KvPiece an attend
   /// Why a problem cannot be run, naming the key at fault; empty if it can. May ask the kernel, which must live.
   std::function<std::optional<std::string>(const Problem&)> refuses = {};

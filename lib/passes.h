@@ -27,7 +27,8 @@ std::span<const Pass> pass_table();
 /// get the keys of both, equal keys the queries of both. Drops buffers.
 Schedule fuse_attends(Schedule schedule);
 /// On a device: makes one attend of all those on a state where that computes the same, takes no more memory, and is
-/// done sooner by estimate_seconds(), although it has to wait for the last exchange; then one exchange of those that follow each other. Drops buffers.
+/// done sooner by estimate_seconds(), although it has to wait for the last exchange (always, for a kernel whose results
+/// must not be merged); then one exchange of those that follow each other. Drops buffers.
 Schedule join_attends(Schedule schedule, const AssumedRates& rates);
 /// On a device: cuts blocks of K and V into pieces by the kv heads that are read together and, where all tokens are of
 /// one sequence, by range, and lays them out tokens_outer. So what goes to one rank is contiguous at the source, and

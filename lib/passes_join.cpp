@@ -134,9 +134,11 @@ Schedule join_attends(Schedule schedule, const AssumedRates& rates) {
         if (!whole) continue;
         Program candidate = without_unused(joined(program, chain, *whole));
         // What a schedule saves by passing blocks on is its own: memory for all of them is not taken.
-        const bool fits =
-            most_alive_bytes(candidate, problem.heads.dim) <= most_alive_bytes(program, problem.heads.dim);
-        if (!fits || estimate_seconds(candidate, problem, rates) >= estimate_seconds(program, problem, rates)) continue;
+        const bool fits = !rates.merges || most_alive_bytes(candidate, problem.heads.dim) <=
+                                               most_alive_bytes(program, problem.heads.dim);
+        const bool pays =
+            !rates.merges || estimate_seconds(candidate, problem, rates) < estimate_seconds(program, problem, rates);
+        if (!fits || !pays) continue;
         program = std::move(candidate);
         changed = true;
         break;

@@ -72,6 +72,7 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
 
 }  // namespace ringfold
 
-RINGFOLD_TRANSPORT(peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable,
-                   ringfold::describe, ringfold::make, /*spans_processes=*/true,
-                   [](ringfold::MemoryKind kind) { return kind == ringfold::MemoryKind::cuda; }, 300e9, 12e-6)
+RINGFOLD_TRANSPORT(
+    peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable, ringfold::describe,
+    ringfold::make, /*spans_processes=*/true,
+    [](ringfold::MemoryKind kind) { return kind == ringfold::MemoryKind::cuda; }, 300e9, 12e-6)

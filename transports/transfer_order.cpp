@@ -51,7 +51,7 @@ std::vector<AnnouncedTransfer> transfers_of(TextReader& reader) {
   return all;
 }
 
-EndsByTag ends_of(const AnnouncedProgram& program, int peer, std::vector<AnnouncedTransfer> AnnouncedExchange::*side) {
+EndsByTag ends_of(const AnnouncedProgram& program, int peer, std::vector<AnnouncedTransfer> AnnouncedExchange::* side) {
   EndsByTag ends;
   for (size_t i = 0; i < program.size(); ++i) {
     const std::vector<AnnouncedTransfer>& transfers = program[i].*side;

@@ -38,7 +38,8 @@ std::map<std::string, Run> all_runs() {
       const std::string name = fmt::format("{}, {}", info.id, folding == Folding::merged ? "merged" : "folded");
       runs[name] = [&info, folding](const InputSource& inputs, const Judge& judge, int64_t shards) {
         const auto kernel = make_on_host(info);
-        if (kernel->capabilities().refuses(inputs.problem())) return Figures{};
+        const Capabilities can = kernel->capabilities();
+        if (can.refuses(inputs.problem()) || (shards > 1 && !can.folds)) return Figures{};
         const JudgedRun run = run_kernel(*kernel, inputs, shards, folding);
         return judge.judge(run.rows, run.how, 0);
       };
