@@ -190,14 +190,15 @@ void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes
   const std::string waits =
       fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_, operation,
                   transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes, transfer.tag);
+  // A peer that has died before it was reached is the control plane's to name.
+  failed_at_ = Clock::now();
   if (status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NO_MEMORY) {
     failure_ = Error(ExitCode::unavailable, fmt::format("rank {} cannot reach rank {} over UCX: {}; {}", rank_,
                                                         transfer.peer, ucx_error_text(status), waits));
-    return;
+  } else {
+    failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
+                                                      ucx_error_text(status), waits));
   }
-  failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
-                                                    ucx_error_text(status), waits));
-  failed_at_ = Clock::now();
 }
 
 /// True if all that this rank has sent is on its way and its connections are closed.
