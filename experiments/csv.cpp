@@ -5,11 +5,14 @@
 namespace ringfold {
 namespace {
 
-using OnCell = std::function<void(const std::string& name, std::string text)>;
+using OnCell = std::function<void(const std::string& name, const std::string& text)>;
 
-void flatten_into(const Row& json, const std::string& prefix, const OnCell& on_cell) {
-  for (const auto& [key, value] : json.items()) {
-    const std::string name = prefix.empty() ? key : prefix + "." + key;
+/// `name` is the prefix, and is so again at the end.
+void flatten_into(const Row& json, std::string& name, const OnCell& on_cell) {
+  const size_t prefix = name.size();
+  for (const auto& [key, value] : json.get_ref<const Row::object_t&>()) {
+    if (prefix > 0) name += '.';
+    name += key;
     if (value.is_object()) {
       flatten_into(value, name, on_cell);
     } else if (value.is_string()) {
@@ -17,16 +20,29 @@ void flatten_into(const Row& json, const std::string& prefix, const OnCell& on_c
     } else {
       on_cell(name, value.is_null() ? "" : value.dump());
     }
+    name.resize(prefix);
   }
 }
 
 }  // namespace
 
+void add_csv_cell(std::string& line, std::string_view text) {
+  if (text.find_first_of("\",\r\n") == std::string_view::npos) {
+    line += text;
+    return;
+  }
+  line += '"';
+  for (const char c : text) {
+    if (c == '"') line += c;
+    line += c;
+  }
+  line += '"';
+}
+
 std::string csv_cell(std::string_view text) {
-  if (text.find_first_of("\",\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  std::string cell;
+  add_csv_cell(cell, text);
+  return cell;
 }
 
 std::string csv_text(std::string_view text) {
@@ -34,6 +50,9 @@ std::string csv_text(std::string_view text) {
   return (is_formula ? "'" : "") + std::string(text);
 }
 
-void flatten(const Row& row, const OnCell& on_cell) { flatten_into(row, "", on_cell); }
+void flatten(const Row& row, const OnCell& on_cell) {
+  std::string name;
+  flatten_into(row, name, on_cell);
+}
 
 }  // namespace ringfold

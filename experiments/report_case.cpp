@@ -1,8 +1,8 @@
 #include "experiments/report_case.h"
 
+#include "experiments/comparison.h"
 #include "experiments/report_values.h"
 #include "experiments/sha256.h"
-#include "experiments/statistics.h"
 #include "experiments/table.h"
 
 #include <fmt/format.h>
@@ -179,7 +179,9 @@ int64_t judge_problems(std::vector<ReportCase>& cases) {
     item.json["best"] = &item == &winner;
     Row versus = Row::array({short_number(item.json["ms"].get<double>() / winner.json["ms"].get<double>())});
     if (&item != &winner && !item.repeats_ms.empty() && !winner.repeats_ms.empty()) {
-      const Ratio ratio = ratio_of(winner.repeats_ms, item.repeats_ms);
+      const Comparison comparison = compare_times(winner.repeats_ms, item.repeats_ms, Criterion());
+      const Ratio& ratio = comparison.ratio;
+      item.json["verdict"] = to_string(comparison.verdict);
       versus = Row::array({short_number(ratio.ratio)});
       if (ratio.interval) {
         versus.push_back(short_number(ratio.interval->low));

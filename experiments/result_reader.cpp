@@ -1,6 +1,7 @@
 #include "experiments/result_reader.h"
 
 #include "experiments/printable.h"
+#include "experiments/row_parser.h"
 #include "experiments/row_shape.h"
 
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -25,8 +27,9 @@ constexpr const char* kFileName = "results.jsonl";
 // may take any memory.
 constexpr size_t kMostBytes = size_t{48} << 20;
 constexpr int64_t kMostValues = int64_t{2} << 20;
-constexpr size_t kBatchBytes = size_t{1} << 20;  // parsed by another thread while the one before is worked on
-constexpr int kMostDepth = 32;                   // values are walked and freed by recursion
+constexpr size_t kBatchBytes = size_t{1} << 20;  // parsed by another thread while those before are worked on
+constexpr size_t kParsers = 2;
+constexpr int kMostDepth = 32;  // values are walked and freed by recursion
 
 /// Lines of a file, of which at most kMostBytes are kept.
 class LineReader {
@@ -110,12 +113,12 @@ struct Line {
   std::string fault;  ///< why it is no row; empty if it is
 };
 
-void parse(Line& line) {
+void parse(Line& line, RowParser& parser) {
   if (line.is_too_long || is_too_much(line.text)) {
     line.fault = "no row: longer or deeper than any row";
     return;
   }
-  line.row = Row::parse(line.text, nullptr, /*allow_exceptions=*/false);
+  line.row = parser.parse(line.text);
   if (!line.row.is_discarded()) {
     line.fault = row_fault(line.row);
   } else {
@@ -139,8 +142,9 @@ std::vector<Line> next_batch(LineReader& reader, int64_t& number) {
 }
 
 std::vector<Line> parse_all(std::vector<Line> lines) {
+  RowParser parser;
   for (Line& line : lines) {
-    parse(line);
+    parse(line, parser);
     line.text = {};
   }
   return lines;
@@ -181,15 +185,19 @@ void read_result_file(const std::string& file, ReadSummary& summary, const OnRow
     }
   };
   LineReader reader(file);
-  std::future<std::vector<Line>> parsing;
+  std::deque<std::future<std::vector<Line>>> parsing;
   for (int64_t number = 1;;) {
     std::vector<Line> batch = next_batch(reader, number);
     const bool is_end = batch.empty();
-    std::vector<Line> parsed;
-    if (parsing.valid()) parsed = parsing.get();
-    if (!is_end) parsing = std::async(std::launch::async, parse_all, std::move(batch));
-    deliver(std::move(parsed));
+    // Long lines may take a lot of memory: one batch of them at a time.
+    const bool is_usual = std::ranges::all_of(batch, [](const Line& line) { return line.text.size() < kBatchBytes; });
+    while (parsing.size() > (is_end || !is_usual ? 0 : kParsers - 1)) {
+      std::vector<Line> parsed = parsing.front().get();
+      parsing.pop_front();
+      deliver(std::move(parsed));
+    }
     if (is_end) return;
+    parsing.push_back(std::async(std::launch::async, parse_all, std::move(batch)));
   }
 }
 

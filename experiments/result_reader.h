@@ -39,9 +39,10 @@ using OnRow = std::function<void(Row& row, const RowPlace& place)>;
 
 /// Reads a file line by line and gives each whole row of schema 1 to `on_row`, which may change it or move it away;
 /// what a row holds has been checked (row_shape.h), so that all that reads rows may trust their types. All other lines,
-/// but empty ones, go to `summary`. Holds about a megabyte of lines at a time, parsed by a thread of its own; `on_row`
-/// is called by the caller's. No stranger's file can make it hold more than some 400 MB. Strings are as they stand in
-/// the file: terminals need printable() (printable.h), HTML its own escapes. Error(configuration) if it cannot be read.
+/// but empty ones, go to `summary`. Holds some megabytes of lines at a time, parsed by threads of their own; `on_row`
+/// is called by the caller's, in the order of the lines. No stranger's file can make it hold more than some 400 MB.
+/// Strings are as they stand in the file: terminals need printable() (printable.h), HTML its own escapes.
+/// Error(configuration) if it cannot be read.
 void read_result_file(const std::string& file, ReadSummary& summary, const OnRow& on_row);
 
 /// All files at `path`.

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
+#include <string_view>
 #include <unistd.h>
 
 namespace ringfold {
@@ -24,14 +26,23 @@ void keep_slowest(Row& ranks_ms) {
   }
 }
 
+/// A map without some of its keys, of which it has no copies.
+void keep_but(Row& json, std::initializer_list<std::string_view> dropped) {
+  auto& map = json.get_ref<Row::object_t&>();
+  Row::object_t kept;
+  kept.reserve(map.size());
+  for (auto& [key, value] : map) {
+    if (std::ranges::find(dropped, key) == dropped.end()) kept.emplace_back(key, std::move(value));
+  }
+  map = std::move(kept);
+}
+
 /// What the table is made of, since a file may hold many rows; fit for a terminal.
 Row slim(Row& row) {
-  for (const char* field : {"traffic", "environment", "command"}) row.erase(field);
-  if (row.contains("plan")) {
-    for (const char* field : {"received_bytes", "flops", "attends"}) row["plan"].erase(field);
-  }
+  keep_but(row, {"traffic", "environment", "command"});
+  if (row.contains("plan")) keep_but(row["plan"], {"received_bytes", "flops", "attends"});
   if (row.contains("timing")) {
-    row["timing"].erase("breakdown");
+    keep_but(row["timing"], {"breakdown"});
     keep_slowest(row["timing"]["ranks_ms"]);
   }
   make_printable(row);

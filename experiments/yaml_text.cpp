@@ -36,6 +36,32 @@ size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+/// Counts the commas between brackets, and the colons behind keys: values are more than those. yaml-cpp looks at all of
+/// a list in brackets before it tells of the first value in it.
+class FlowCounter {
+ public:
+  /// How many so far, with text[i], where `open_brackets` are open.
+  size_t count(std::string_view text, size_t i, int open_brackets) {
+    const char c = text[i];
+    if (quote_ != '\0') {
+      const bool is_escaped = quote_ == '"' && is_after_backslash_;
+      is_after_backslash_ = c == '\\' && !is_escaped;
+      if (c == quote_ && !is_escaped) quote_ = '\0';
+    } else if (open_brackets > 0) {
+      const bool begins = std::string_view("[{,: \t\r\n").find(i > 0 ? text[i - 1] : ' ') != std::string_view::npos;
+      if ((c == '"' || c == '\'') && begins) quote_ = c;
+      const bool ends_key = c == ':' && i + 1 < text.size() && text[i + 1] == ' ';
+      if (c == ',' || ends_key) ++marks_;
+    }
+    return marks_;
+  }
+
+ private:
+  size_t marks_ = 0;
+  char quote_ = '\0';
+  bool is_after_backslash_ = false;
+};
+
 [[noreturn]] void refuse_file(const std::string& path, std::string message) {
   throw ConfigurationError(path, {{Mark{}, std::move(message)}});
 }
@@ -48,6 +74,7 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
     return;
   }
   Mark mark = origin;
+  FlowCounter flow;
   int open_brackets = 0;  // those in texts and comments included: the limit leaves room for them
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text.substr(i));
@@ -70,6 +97,10 @@ void check_yaml_bytes(std::string_view text, const Mark& origin, Diagnostics& di
     if ((byte == ']' || byte == '}') && open_brackets > 0) --open_brackets;
     if (open_brackets > kMaxOpenBrackets) {
       diagnostics.add(mark, fmt::format("more than {} brackets are open here", kMaxOpenBrackets));
+      return;
+    }
+    if (flow.count(text, i, open_brackets) > kYamlMaxNodes) {
+      diagnostics.add(mark, fmt::format("more than {} values", kYamlMaxNodes));
       return;
     }
     if (byte == '%' && mark.column == 1 && mark.override_number == 0) {

@@ -24,7 +24,7 @@ class CpuFast : public HostKernel {
   }
 
   void attend(Queue& queue, const AttendTask& task) override {
-    plan_.build(task, kTileRows * kBlockTiles);
+    plan_.build(task, kTileRows * (attenders_.size() == 1 ? kBlockTiles : kSharedBlockTiles));
     std::atomic<size_t> next = 0;
     // Which thread takes a block changes nothing: blocks share no results.
     const auto work = [&](int worker) {

@@ -62,6 +62,7 @@ void KeyPanel::load_rows(const VectorOps& ops, const AttendTask& task, int64_t k
 }
 
 int KeyPanel::count_until(int64_t position) const {
+  if (keys_ > 0 && position >= positions_[static_cast<size_t>(keys_ - 1)]) return keys_;
   const auto end = positions_.begin() + keys_;
   return static_cast<int>(std::upper_bound(positions_.begin(), end, position) - positions_.begin());
 }

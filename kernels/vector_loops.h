@@ -61,17 +61,30 @@ void exp2_loop(const float* x, int64_t count, float* y) {
   }
 }
 
-// Hides from each lane of a column the keys that it does not see.
+// Hides from each lane of a column the keys that it does not see: those before the last lane's first and from the first
+// lane's last on. Between them all lanes see all keys.
 template <typename V>
 void hide_unseen(const ScoreTile& tile, int lane) {
-  for (int i = 0; i < kColumnVectors<V>; ++i) {
-    const int at = lane + i * V::kLanes;
-    const typename V::Bounds bounds = V::Bounds::load(tile.first + at, tile.end + at);
-    float* scores = tile.scores + at;
-    for (int key = 0; key < tile.keys; ++key, scores += tile.stride) {
-      V::hide(V::load(scores), bounds, key).store(scores);
-    }
+  int begin = tile.first[lane];  // of those that all lanes see
+  int end = tile.end[lane];
+  for (int i = lane; i < lane + kColumnVectors<V> * V::kLanes; ++i) {
+    begin = tile.first[i] > begin ? tile.first[i] : begin;
+    end = tile.end[i] < end ? tile.end[i] : end;
   }
+  const auto hide = [&](int from, int to) {
+    for (int i = 0; i < kColumnVectors<V>; ++i) {
+      const int at = lane + i * V::kLanes;
+      const typename V::Bounds bounds = V::Bounds::load(tile.first + at, tile.end + at);
+      float* scores = tile.scores + at + from * tile.stride;
+      for (int key = from; key < to; ++key, scores += tile.stride) {
+        V::hide(V::load(scores), bounds, key).store(scores);
+      }
+    }
+  };
+  const int before = begin < 0 ? 0 : begin < tile.keys ? begin : tile.keys;
+  const int after = end > before ? end : before;
+  hide(0, before);
+  hide(after, tile.keys);
 }
 
 // The largest score of each lane of a column, at least `maximum`.

@@ -47,7 +47,27 @@ UcxEngine::UcxEngine(std::shared_ptr<UcxContext> context, Control& control, std:
   peers_ = std::make_unique<UcxPeers>(*context_, worker_.get(), control);
   constexpr size_t kAlignment = 64;
   request_stride_ = (context_->request_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment;
+  set_parameters();
   helper_ = std::make_unique<UcxHelper>(descriptor_, [this] { return look(); });
+}
+
+void UcxEngine::set_parameters() {
+  for (ucp_request_param_t* parameters : {&send_parameters_, &receive_parameters_}) {
+    parameters->op_attr_mask = UCP_OP_ATTR_FIELD_REQUEST | UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+    if (context_->moves(MemoryKind::cuda)) continue;  // UCX looks at the address
+    parameters->op_attr_mask |= UCP_OP_ATTR_FIELD_MEMORY_TYPE;
+    parameters->memory_type = UCS_MEMORY_TYPE_HOST;
+  }
+  send_parameters_.cb.send = [](void*, ucs_status_t status, void* user_data) {
+    auto* ended = static_cast<Slot*>(user_data);
+    ended->engine->end(*ended, status, 0);
+  };
+  receive_parameters_.cb.recv = [](void*, ucs_status_t status, const ucp_tag_recv_info_t* info, void* user_data) {
+    auto* ended = static_cast<Slot*>(user_data);
+    ended->engine->end(*ended, status, info->length);
+  };
+  // Else nobody says how much a message held that was there: UCX 1.13 leaves recv_info alone.
+  receive_parameters_.op_attr_mask |= UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
 }
 
 UcxEngine::~UcxEngine() {
@@ -57,6 +77,19 @@ UcxEngine::~UcxEngine() {
 
 /// What cannot be sent is said before anything is.
 void UcxEngine::check(const BoundExchange& exchange) const {
+  const auto ranks = static_cast<unsigned>(peers_->size());
+  bool is_good = true;
+  uint64_t tags = 0;
+  for (const std::vector<Transfer>* transfers : {&exchange.receives, &exchange.sends}) {
+    for (const Transfer& transfer : *transfers) {
+      is_good &= static_cast<unsigned>(transfer.peer) < ranks;
+      tags |= transfer.tag;
+    }
+  }
+  if (!is_good || tags >> tag_bits_ != 0) refuse(exchange);
+}
+
+void UcxEngine::refuse(const BoundExchange& exchange) const {
   for (const std::vector<Transfer>* transfers : {&exchange.receives, &exchange.sends}) {
     for (const Transfer& transfer : *transfers) {
       RINGFOLD_INVARIANT(transfer.peer >= 0 && transfer.peer < peers_->size(),
@@ -68,21 +101,15 @@ void UcxEngine::check(const BoundExchange& exchange) const {
 }
 
 void UcxEngine::enqueue(const BoundExchange& exchange, std::atomic<bool>& done) {
-  bool is_left = false;
-  {
-    const Lock lock(mutex_);
-    throw_if_over();
-    check(exchange);
-    done.store(false, std::memory_order_relaxed);
-    queue_.push_back({&exchange, &done});
-    outstanding_.store(outstanding_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if (!working()) {
-      advance();
-      if (working()) progress();
-    }
-    is_left = working();
-  }
-  if (is_left) helper_->call();
+  const Holding holding(*this);
+  throw_if_over();
+  check(exchange);
+  done.store(false, std::memory_order_relaxed);
+  queue_.push_back({&exchange, &done});
+  outstanding_.store(outstanding_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (working()) return;
+  advance();
+  if (working()) progress();
 }
 
 bool UcxEngine::progress() {
@@ -116,51 +143,49 @@ void UcxEngine::start() {
   if (exchange.span != nullptr) exchange.span->begin = Clock::now();
   const size_t receives = exchange.receives.size();
   const size_t count = receives + exchange.sends.size();
-  slots_.assign(count, {});
+  slots_.resize(count);
   if (requests_.size() < (count + 1) * request_stride_) requests_.resize((count + 1) * request_stride_);
   unfinished_ = static_cast<int64_t>(count);
-  for (size_t i = 0; i < count; ++i) {
-    slots_[i].engine = this;
-    slots_[i].sends = i >= receives;
-    slots_[i].transfer = i < receives ? &exchange.receives[i] : &exchange.sends[i - receives];
-    slots_[i].in_library = true;
-  }
-  for (size_t i = 0; i < count; ++i) post(i);
+  in_library_ += unfinished_;
+  receive_all(exchange.receives);
+  send_all(exchange.sends, receives);
   drill(rank_, "transfer");
 }
 
-void UcxEngine::post(size_t index) {
-  Slot& slot = slots_[index];
-  const Transfer& transfer = *slot.transfer;
-  ucp_request_param_t params{};
-  params.op_attr_mask = UCP_OP_ATTR_FIELD_REQUEST | UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
-  params.user_data = &slot;
-  params.request = request_of(index);
-  if (!context_->moves(MemoryKind::cuda)) {  // else UCX looks at the address
-    params.op_attr_mask |= UCP_OP_ATTR_FIELD_MEMORY_TYPE;
-    params.memory_type = UCS_MEMORY_TYPE_HOST;
+void UcxEngine::receive_all(const std::vector<Transfer>& transfers) {
+  ucp_worker_h worker = worker_.get();
+  Slot* slot = slots_.data();
+  std::byte* request = requests_.data() + request_stride_;
+  for (const Transfer& transfer : transfers) {
+    *slot = {this, &transfer, false, true, false};
+    receive_parameters_.user_data = slot;
+    receive_parameters_.request = request;
+    const ucs_status_ptr_t posted =
+        ucp_tag_recv_nbx(worker, transfer.data, static_cast<size_t>(transfer.bytes),
+                         tag_of(transfer.peer, transfer.tag), ~ucp_tag_t{0}, &receive_parameters_);
+    if (UCS_PTR_IS_ERR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
+    ++slot;
+    request += request_stride_;
   }
-  const auto bytes = static_cast<size_t>(transfer.bytes);
-  ucs_status_ptr_t request = nullptr;
-  ++in_library_;
-  if (slot.sends) {
-    params.cb.send = [](void*, ucs_status_t status, void* user_data) {
-      auto* ended = static_cast<Slot*>(user_data);
-      ended->engine->end(*ended, status, 0);
-    };
+}
+
+/// Small messages end here, before anybody has made progress.
+void UcxEngine::send_all(const std::vector<Transfer>& transfers, size_t first) {
+  const uint64_t sender = tag_of(rank_, 0);
+  Slot* slot = slots_.data() + first;
+  std::byte* request = requests_.data() + (first + 1) * request_stride_;
+  for (const Transfer& transfer : transfers) {
+    *slot = {this, &transfer, true, true, false};
+    send_parameters_.user_data = slot;
+    send_parameters_.request = request;
     ucp_ep_h to = peers_->endpoint(transfer.peer);
-    request = to == nullptr ? UCS_STATUS_PTR(peers_->failure(transfer.peer))
-                            : ucp_tag_send_nbx(to, transfer.data, bytes, tag_of(rank_, transfer.tag), &params);
-    if (!UCS_PTR_IS_PTR(request)) end(slot, UCS_PTR_STATUS(request), 0);
-  } else {
-    params.op_attr_mask |= UCP_OP_ATTR_FLAG_NO_IMM_CMPL;  // else nobody says how much a message held that was there
-    params.cb.recv = [](void*, ucs_status_t status, const ucp_tag_recv_info_t* info, void* user_data) {
-      auto* ended = static_cast<Slot*>(user_data);
-      ended->engine->end(*ended, status, info->length);
-    };
-    request = ucp_tag_recv_nbx(worker_.get(), transfer.data, bytes, tag_of(transfer.peer, transfer.tag), ~ucp_tag_t{0},
-                               &params);
-    if (UCS_PTR_IS_ERR(request)) end(slot, UCS_PTR_STATUS(request), 0);
+    const ucs_status_ptr_t posted = to == nullptr
+                                        ? UCS_STATUS_PTR(peers_->failure(transfer.peer))
+                                        : ucp_tag_send_nbx(to, transfer.data, static_cast<size_t>(transfer.bytes),
+                                                           sender | transfer.tag, &send_parameters_);
+    if (!UCS_PTR_IS_PTR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
+    ++slot;
+    request += request_stride_;
   }
 }
 
@@ -190,21 +215,22 @@ void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes
   const std::string waits =
       fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_, operation,
                   transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes, transfer.tag);
+  // A peer that has died before it was reached is the control plane's to name.
+  failed_at_ = Clock::now();
   if (status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NO_MEMORY) {
     failure_ = Error(ExitCode::unavailable, fmt::format("rank {} cannot reach rank {} over UCX: {}; {}", rank_,
                                                         transfer.peer, ucx_error_text(status), waits));
-    return;
+  } else {
+    failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
+                                                      ucx_error_text(status), waits));
   }
-  failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
-                                                    ucx_error_text(status), waits));
-  failed_at_ = Clock::now();
 }
 
 /// True if all that this rank has sent is on its way and its connections are closed.
 bool UcxEngine::close_in_order() noexcept {
   try {
     helper_.reset();
-    const Lock lock(mutex_);
+    const Holding holding(*this);
     if (closed_ || failure_ || outstanding_ > 0) return false;
     const auto end = Clock::now() + std::min(deadline_, kFarewell);
     for (int i = 0; peers_->closing(false); ++i) {
@@ -220,7 +246,7 @@ bool UcxEngine::close_in_order() noexcept {
 
 void UcxEngine::give_up(bool in_order) noexcept {
   helper_.reset();
-  const Lock lock(mutex_);
+  const Holding holding(*this);
   if (closed_) return;
   closed_ = true;
   queue_.clear();
@@ -278,7 +304,7 @@ void UcxEngine::abandon() {
 }
 
 std::string UcxEngine::transports_to(int peer) {
-  const Lock lock(mutex_);
+  const Holding holding(*this);
   return peers_->transports_to(peer);
 }
 

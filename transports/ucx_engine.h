@@ -2,6 +2,7 @@
 
 #include "lib/control.h"
 #include "lib/transport.h"
+#include "transports/rank_lock.h"
 #include "transports/ucx_helper.h"
 #include "transports/ucx_peers.h"
 
@@ -9,7 +10,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -17,9 +17,10 @@ namespace ringfold {
 
 /// One rank's UCX worker and the exchanges on it, one at a time, in program order.
 ///
-/// The worker is guarded by one mutex. The rank's thread makes progress itself while it waits: it spins for a moment,
-/// then sleeps on the worker's descriptor; a helper does so while the rank computes. Whoever makes progress starts
-/// the next exchange. Nothing is allocated once the vectors have grown.
+/// The worker is guarded by one lock, which the rank's thread keeps while nothing is in flight: the helper has nothing
+/// to do then. The rank's thread makes progress itself while it waits: it spins for a moment, then sleeps on the
+/// worker's descriptor; the helper does so while the rank computes. Whoever makes progress starts the next exchange.
+/// Nothing is allocated once the vectors have grown.
 class UcxEngine {
  public:
   using Clock = std::chrono::steady_clock;
@@ -38,7 +39,6 @@ class UcxEngine {
   std::string transports_to(int peer);
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
   struct Enqueued {
     const BoundExchange* exchange = nullptr;
     std::atomic<bool>* done = nullptr;
@@ -54,25 +54,43 @@ class UcxEngine {
   struct WorkerDeleter {
     void operator()(ucp_worker_h worker) const { ucp_worker_destroy(worker); }
   };
-  class Patience;
   class Driving;
+  class Patience;
   struct Abandoned;
 
+  /// The rank's thread has the worker. What is in flight at the end is left to the helper.
+  class Holding {
+   public:
+    explicit Holding(UcxEngine& engine) : engine_(engine) { engine_.take(); }
+    ~Holding() { engine_.give(); }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+
+   private:
+    UcxEngine& engine_;
+  };
+
+  void set_parameters();
+  void take();
+  void give();
   void check(const BoundExchange& exchange) const;
+  void refuse(const BoundExchange& exchange) const;
   uint64_t tag_of(int sender, uint64_t tag) const { return static_cast<uint64_t>(sender) << tag_bits_ | tag; }
   bool working() const { return current_.exchange != nullptr; }
   std::byte* request_of(size_t index) { return requests_.data() + (index + 1) * request_stride_; }
   bool progress();
   void advance();
   void start();
-  void post(size_t index);
+  void receive_all(const std::vector<Transfer>& transfers);
+  void send_all(const std::vector<Transfer>& transfers, size_t first);
   void end(Slot& slot, ucs_status_t status, size_t bytes);
   void note_failure(const Slot& slot, ucs_status_t status, size_t bytes);
   void throw_if_over();
   template <typename Done>
   void drive_until(Done&& ended);
-  void sleep(Lock& lock, std::chrono::milliseconds at_most);
+  void sleep(std::chrono::milliseconds at_most);
   UcxHelper::Found look();
+  UcxHelper::Found look_inside();
   void look_at_peers();
   std::vector<Wanted> wanted() const;
   bool close_in_order() noexcept;
@@ -86,7 +104,8 @@ class UcxEngine {
   int tag_bits_;
   std::chrono::milliseconds deadline_;
 
-  std::mutex mutex_;
+  RankLock lock_;
+  bool is_held_ = false;  ///< by the rank's thread, whose alone this is
   std::unique_ptr<ucp_worker, WorkerDeleter> worker_;
   int descriptor_ = -1;
   std::unique_ptr<UcxPeers> peers_;
@@ -95,6 +114,8 @@ class UcxEngine {
   Enqueued current_;
   std::vector<Slot> slots_;          ///< receives first
   std::vector<std::byte> requests_;  ///< memory of UCX's requests, one a slot
+  ucp_request_param_t send_parameters_{};
+  ucp_request_param_t receive_parameters_{};
   size_t request_stride_ = 0;
   int64_t unfinished_ = 0;  ///< transfers of `current_` that have not ended well
   int64_t in_library_ = 0;
@@ -103,8 +124,8 @@ class UcxEngine {
   std::optional<Error> failure_;
   std::optional<Clock::time_point> failed_at_;  ///< set if the control plane may know better what happened
 
-  std::atomic<int64_t> outstanding_{0};  ///< exchanges enqueued and not ended; written under the mutex
-  std::atomic<bool> driving_{false};  ///< the rank's own thread makes progress; a hint to give way, outside the mutex
+  std::atomic<int64_t> outstanding_{0};  ///< exchanges enqueued and not ended; written under the lock
+  std::atomic<bool> driving_{false};     ///< the rank's own thread makes progress; a hint to give way, outside the lock
   std::unique_ptr<UcxHelper> helper_;
 };
 

@@ -59,7 +59,7 @@ void UcxHelper::run() {
   prctl(PR_SET_TIMERSLACK, 1000);  // of this thread: 100 us are not to become 150
   for (int quiet = 0; !stop_;) {
     // Said before looking: whoever adds work after the look is sure to call.
-    asleep_ = true;
+    asleep_.exchange(true, std::memory_order_acq_rel);
     const Found found = look_();
     quiet = found == Found::nothing ? quiet + 1 : 0;
     if (found == Found::armed || quiet > kLooks) {

@@ -26,9 +26,10 @@ class UcxHelper {
   UcxHelper(const UcxHelper&) = delete;
   UcxHelper& operator=(const UcxHelper&) = delete;
 
-  /// There is work in flight that the helper may not know of. Costs nothing while it looks by itself.
+  /// There is work in flight that the helper may not know of. Costs little while it looks by itself. What was written
+  /// before is seen by the helper's next look, or wakes it: hence an exchange on either side.
   void call() {
-    if (asleep_.load()) wake();
+    if (asleep_.exchange(false, std::memory_order_acq_rel)) wake();
   }
 
  private:

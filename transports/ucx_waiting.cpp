@@ -11,9 +11,11 @@ namespace ringfold {
 
 namespace {
 
-/// About 100 us of looking before a rank sleeps. Every microsecond the core is offered to others: the peer may be on
-/// the same one, and two ranks that sleep and wake each other would do so for ever.
+/// About 100 us of looking before a rank sleeps. The first microsecond without a pause; then every microsecond the core
+/// is offered to others: the peer may be on the same one, and two ranks that sleep and wake each other would do so for
+/// ever, or on its other hardware thread, which copies a large message faster meanwhile.
 constexpr int kLooks = 2000;
+constexpr int kEagerLooks = 128;
 constexpr int kLooksAYield = 20;
 /// Refusals of the library to let a rank sleep before it sleeps all the same, for a moment.
 constexpr int kRefusals = 50;
@@ -69,32 +71,23 @@ class UcxEngine::Patience {
   int64_t told_unfinished_ = 0;
 };
 
-/// The rank's own thread makes progress; the helper keeps out, and takes over what is left at the end.
+/// The rank's own thread makes progress; the helper keeps out.
 class UcxEngine::Driving {
  public:
-  explicit Driving(UcxEngine& engine) : engine_(engine) {
-    engine_.driving_.store(true, std::memory_order_relaxed);
-    lock_ = Lock(engine_.mutex_);
-  }
-  ~Driving() {
-    const bool is_left = engine_.working();
-    engine_.driving_.store(false, std::memory_order_relaxed);
-    lock_.unlock();
-    if (is_left && engine_.helper_) engine_.helper_->call();
-  }
+  explicit Driving(UcxEngine& engine) : driving_(engine.driving_) { driving_.store(true, std::memory_order_relaxed); }
+  ~Driving() { driving_.store(false, std::memory_order_relaxed); }
   Driving(const Driving&) = delete;
   Driving& operator=(const Driving&) = delete;
-  Lock& lock() { return lock_; }
 
  private:
-  UcxEngine& engine_;
-  Lock lock_;
+  std::atomic<bool>& driving_;
 };
 
 template <typename Done>
 void UcxEngine::drive_until(Done&& ended) {
   if (ended()) return;
-  Driving driving(*this);
+  const Holding holding(*this);
+  const Driving driving(*this);
   Patience patience(*this);
   int looks = 0;
   for (int idle = 0; !ended();) {
@@ -104,12 +97,13 @@ void UcxEngine::drive_until(Done&& ended) {
       continue;
     }
     throw_if_over();
-    if (++idle % kLooksAYield == 0) std::this_thread::yield();
+    if (++idle <= kEagerLooks) continue;
+    if (idle % kLooksAYield == 0) std::this_thread::yield();
     if (idle <= kLooks) {
       pause_briefly();
     } else {
       patience.look();
-      sleep(driving.lock(), patience.period());
+      sleep(patience.period());
     }
   }
 }
@@ -122,32 +116,52 @@ void UcxEngine::synchronize() {
   drive_until([&] { return outstanding_.load(std::memory_order_acquire) == 0; });
 }
 
-void UcxEngine::sleep(Lock& lock, std::chrono::milliseconds at_most) {
+void UcxEngine::sleep(std::chrono::milliseconds at_most) {
   const ucs_status_t status = ucp_worker_arm(worker_.get());
   RINGFOLD_CHECK(status == UCS_OK || status == UCS_ERR_BUSY, ExitCode::internal, "rank {}: UCX cannot sleep: {}", rank_,
                  ucx_error_text(status));
   busy_ = status == UCS_OK ? 0 : busy_ + 1;
   if (status == UCS_OK) {
-    lock.unlock();
+    lock_.unlock();
     pollfd source{descriptor_, POLLIN, 0};
     poll(&source, 1, static_cast<int>(at_most.count()));
-    lock.lock();
+    lock_.lock();
   } else if (busy_ > kRefusals) {  // something has to be sent, to a peer that has no room for it now
-    lock.unlock();
+    lock_.unlock();
     std::this_thread::sleep_for(std::chrono::microseconds(50));
-    lock.lock();
+    lock_.lock();
   }
 }
 
 /// The helper's turn.
 UcxHelper::Found UcxEngine::look() {
-  const Lock lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) return UcxHelper::Found::busy;
+  if (outstanding_.load(std::memory_order_acquire) == 0) return UcxHelper::Found::nothing;
+  if (!lock_.try_lock_as_helper()) return UcxHelper::Found::busy;
+  const UcxHelper::Found found = look_inside();
+  lock_.unlock_as_helper();
+  return found;
+}
+
+UcxHelper::Found UcxEngine::look_inside() {
   if (driving_ || !working() || failure_) return UcxHelper::Found::nothing;
   while (!driving_ && progress()) {
   }
   if (driving_ || !working()) return UcxHelper::Found::nothing;
   return ucp_worker_arm(worker_.get()) == UCS_OK ? UcxHelper::Found::armed : UcxHelper::Found::busy;
+}
+
+/// The rank's thread takes the worker from the helper.
+void UcxEngine::take() {
+  if (!is_held_) lock_.lock();
+  is_held_ = true;
+}
+
+/// What is in flight becomes the helper's to look after; if nothing is, the lock may as well be kept.
+void UcxEngine::give() {
+  if (!working()) return;
+  is_held_ = false;
+  lock_.unlock();
+  if (helper_) helper_->call();
 }
 
 void UcxEngine::throw_if_over() {

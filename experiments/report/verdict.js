@@ -30,11 +30,11 @@ const verdicts = problems
                        let state = 'alone';
                        if (second) {
                          const [ratio, low] = second.versus;
-                         state = !isNumber(low) ? 'few' : low > 1 ? 'wins' : 'tie';
+                         state = !isNumber(low) ? 'few' : second.verdict === 'slower' ? 'wins' : 'tie';
                          said = {
                            few: 'too few repeats for an interval',
                            wins: `the next takes ${percent(ratio - 1)} longer`,
-                           tie: 'cannot be told apart'
+                           tie: second.verdict === 'same' ? 'the same but for noise' : 'cannot be told apart'
                          }[state];
                        }
                        return {winner, second, state, said, items};

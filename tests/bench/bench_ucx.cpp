@@ -1,7 +1,9 @@
 // The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in
-// turns. Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight. Prints a table; asserts
-// nothing. Each rank has a processor of its own, as has each end of ucx_perftest. That polls without end, makes no
-// plans and talks to no control plane.
+// turns. Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight; there another one starts
+// whenever one has ended, here 32 when all have, as exchanges do. Prints a table; asserts nothing. Each rank has a
+// processor of its own, as has each end of ucx_perftest. That polls without end, makes no plans and talks to no control
+// plane. On a busy machine: chrt -f 1 build/tests/bench_ucx.
+// Arguments: [turns] [bytes...]
 #include "kernels/host_device.h"
 #include "lib/ranks.h"
 #include "tests/transports/worlds.h"
@@ -13,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <sched.h>
 #include <sstream>
@@ -26,7 +29,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRounds = 5;
 constexpr int kInFlight = 32;
 
 double microseconds(Clock::duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
@@ -86,11 +88,14 @@ Figures measure(RankContext& context, int64_t bytes) {
   receive.receives = {{peer, 0, received.get(), bytes}};
   std::vector<double> halves;
   context.control.barrier();
+  // One look at the clock a round trip, as there.
+  auto last = Clock::now();
   for (int i = 0; i < latency_count(bytes); ++i) {
-    const auto start = Clock::now();
     run_now(context.transport, context.rank == 0 ? send : receive, *done);
     run_now(context.transport, context.rank == 0 ? receive : send, *done);
-    halves.push_back(microseconds(Clock::now() - start) / 2);
+    const auto now = Clock::now();
+    halves.push_back(microseconds(now - last) / 2);
+    last = now;
   }
   BoundExchange many;
   for (uint64_t tag = 0; tag < kInFlight; ++tag) {
@@ -191,7 +196,7 @@ struct Series {
   }
 };
 
-void report() {
+void report(int rounds, const std::vector<int64_t>& sizes) {
   const TransportInfo* info = find_transport("ucx");
   if (const auto missing = info->unavailable()) {
     fmt::print("ucx is unavailable: {}\n", *missing);
@@ -199,7 +204,7 @@ void report() {
   }
   const std::string program = perftest_program();
   fmt::print("{}\n{} processors; reference {}; medians of {} turns (spread: most less least)\n\n", info->describe(),
-             std::thread::hardware_concurrency(), program, kRounds);
+             std::thread::hardware_concurrency(), program, rounds);
   fmt::print("{:>10} | {:^41} | {:^45}\n", "", "us a message (to perftest's: 1.3 at most)",
              "MB/s (to perftest's: 0.9 at least)");
   fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", "bytes", "perftest", "processes", "threads",
@@ -210,11 +215,11 @@ void report() {
   const auto base_cell = [](const std::vector<double>& of) {
     return fmt::format("{:.5g} {:.0f}%", median(of), spread_percent(of));
   };
-  for (const int64_t bytes : {8, 512, 4096, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20}) {
+  for (const int64_t bytes : sizes) {
     Series reference;
     Series in_processes;
     Series in_threads;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < rounds; ++round) {
       reference.add(theirs(program, bytes));
       in_processes.add(processes(bytes));
       in_threads.add(threads(bytes));
@@ -230,7 +235,15 @@ void report() {
 }  // namespace
 }  // namespace ringfold
 
-int main() {
-  ringfold::report();
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
+  std::vector<int64_t> sizes;
+  for (int i = 2; i < argc; ++i) sizes.push_back(std::atoll(argv[i]));
+  if (rounds < 1 || std::any_of(sizes.begin(), sizes.end(), [](int64_t bytes) { return bytes < 1; })) {
+    std::fputs("usage: bench_ucx [turns] [bytes...]\n", stderr);
+    return 2;
+  }
+  if (sizes.empty()) sizes = {8, 512, 4096, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20};
+  ringfold::report(rounds, sizes);
   return 0;
 }

@@ -9,7 +9,7 @@ import time
 from harness import SWEEP, ProgramTest, main
 
 # Sanitized programs are slow, and what they would find shows at the first kill.
-KILLS = int(os.environ.get('RINGFOLD_KILLS', '3' if 'RINGFOLD_SANITIZED' in os.environ else '20'))
+KILLS = int(os.environ.get('RINGFOLD_KILLS', '5' if 'RINGFOLD_SANITIZED' in os.environ else '200'))
 
 
 def without_timings(rows):
@@ -32,22 +32,36 @@ class Resume(ProgramTest):
         seed = random.randrange(2**32)
         moments = random.Random(seed)
         print(f'seed {seed}')
-        killed = 0
-        for number in range(KILLS):
-            out = f'out{number}'
+        killed = runs = 0
+        while killed < KILLS:
+            runs += 1
+            # The run, and what resumes it, until one comes to its end or has been killed ten times.
+            out, end = f'out{runs}', min(killed + 10, KILLS)
             process = self.start('run', 'sweep.yaml', '--out', out)
-            time.sleep(moments.uniform(0, self.seconds))
-            process.kill()
-            process.communicate()
-            killed += process.returncode == -signal.SIGKILL
-            if moments.random() < 0.5:  # once more, while it resumes
+            while self.kill_within(process, moments.uniform(0, self.seconds)):
+                killed += 1
+                self.check_lines(out)
+                if killed == end:
+                    break
                 process = self.start('run', 'sweep.yaml', '--out', out, '--resume')
-                time.sleep(moments.uniform(0, self.seconds))
-                process.kill()
-                process.communicate()
             self.ringfold('run', 'sweep.yaml', '--out', out, '--resume')
             self.assertEqual(without_timings(self.rows(out)), self.whole)
-        self.assertGreater(killed, 0)
+        self.assertEqual(killed, KILLS)
+
+    def kill_within(self, process, seconds):
+        """Whether it was still there to be killed."""
+        time.sleep(seconds)
+        process.kill()
+        process.communicate()
+        self.assertIn(process.returncode, (0, -signal.SIGKILL))
+        return process.returncode != 0
+
+    def check_lines(self, out):
+        """All but a torn last line are rows, each of another case."""
+        file = self.folder / out / 'results.jsonl'
+        lines = file.read_bytes().split(b'\n')[:-1] if file.exists() else []
+        ids = [json.loads(line)['id'] for line in lines]
+        self.assertEqual(ids, [row['id'] for row in self.whole[:len(ids)]])
 
     def test_any_torn_last_line_is_dropped(self):
         lines = (self.folder / 'whole/results.jsonl').read_bytes().splitlines(keepends=True)

@@ -128,4 +128,24 @@ TEST_CASE("the winner of a problem is the fastest that passed") {
   CHECK(versus[0].get<double>() == Approx(1.5).epsilon(0.01));
   CHECK(versus[1].get<double>() > 1.4);
   CHECK(versus[2].get<double>() < 1.6);
+  CHECK(json["cases"][0]["verdict"] == "slower");
+}
+
+TEST_CASE("a difference that compare calls noise makes no winner in the report") {
+  const auto verdict = [](double ratio, int repeats) {
+    ReportData data;
+    data.begin_run("here");
+    for (const double ms : {1.0, ratio}) {
+      Row row = a_row(1, 4);
+      row["strategy"] = ms == 1 ? "balanced_ring" : "naive_ring";
+      row["case"]["strategies"] = {row["strategy"]};
+      row["timing"] = {{"median_ms", ms}, {"ranks_ms", Row::array()}};
+      for (int i = 0; i < repeats; ++i) row["timing"]["ranks_ms"].push_back({ms * (1 + 0.0001 * i)});
+      data.add(std::move(row));
+    }
+    return taken(data)["cases"][1]["verdict"].get<std::string>();
+  };
+  CHECK(verdict(1.2, 9) == "slower");
+  CHECK(verdict(1.03, 9) == "same");  // the intervals exclude 1, and stay within 5 %
+  CHECK(verdict(1.2, 3) == "cannot tell");
 }

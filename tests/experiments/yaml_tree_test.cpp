@@ -128,6 +128,11 @@ TEST_CASE("too much of anything is refused at once") {
   CHECK(refusal(repeated("[", 64) + repeated("]", 64)) == "accepted");
   CHECK(refusal("[" + repeated("a,", 100'000) + "]").find("more than 100000 values") != std::string::npos);
   CHECK(refusal("[" + repeated("a,", 90'000) + "]") == "accepted");
+  CHECK(refusal("{" + repeated("a: 1,", 80'000) + "}").find("more than 100000 values") != std::string::npos);
+  // Commas in texts part nothing.
+  CHECK(refusal("[\"" + repeated("a,", 110'000) + "\"]") == "accepted");
+  CHECK(refusal("[1, '" + repeated("a: b,", 110'000) + "']") == "accepted");
+  CHECK(refusal("a: " + repeated("a,", 110'000)) == "accepted");
   CHECK(refusal(repeated("a", (1 << 20) + 1)) == "f:1:1: error: 1048577 bytes; allowed are at most 1048576");
   const std::string many = refusal(repeated("[a]: 1\n", 20'000));
   CHECK(many.find("too many errors: only the first 1000 are shown") != many.npos);

@@ -5,13 +5,16 @@
 #include "tests/ring_fixture.h"
 #include "tests/transports/worlds.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
+#include <new>
 #include <signal.h>
+#include <stdexcept>
 #include <thread>
 #include <unistd.h>
 
@@ -96,8 +99,26 @@ TEST_CASE("a session that failed leaves nothing to the next") {
   }
 }
 
+/// A value that forked processes share.
+template <typename Value>
+class Shared {
+ public:
+  Shared() : value_(mmap(nullptr, sizeof(Value), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (value_ == MAP_FAILED) throw std::runtime_error("no shared memory");
+    new (value_) Value();
+  }
+  ~Shared() { munmap(value_, sizeof(Value)); }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+  Value& operator*() const { return *static_cast<Value*>(value_); }
+
+ private:
+  void* value_;
+};
+
 /// Ranks send a large block round for ever; `victim` is sent `signal` from outside in the middle of it.
 std::vector<Ended> lose(const char* way, int ranks, int victim, int signal, milliseconds deadline) {
+  const Shared<std::atomic<int>> under_way;  // ranks that have ended a transfer: all are connected
   const auto body = [&](World& world, std::string&) {
     setenv("UCX_TLS", way, 1);
     const auto fabric = find_transport("ucx")->make(ranks, {deadline, &world});
@@ -110,10 +131,11 @@ std::vector<Ended> lose(const char* way, int ranks, int victim, int signal, mill
                                    {{(context.rank + ranks - 1) % ranks, 0, other.data(), bytes}}};
       const auto done = context.transport.make_fence();
       try {
-        for (;;) {
+        for (int round = 0;; ++round) {
           context.control.enter(3, "exchange");
           context.transport.enqueue(exchange, nullptr, *done);
           done->wait();
+          if (round == 0) ++*under_way;
         }
       } catch (const Error&) {
         context.transport.cancel();  // before the memory goes
@@ -123,7 +145,11 @@ std::vector<Ended> lose(const char* way, int ranks, int victim, int signal, mill
     return 0;
   };
   return in_forked_worlds(ranks, body, [&](const std::vector<int>& pids) {
-    std::this_thread::sleep_for(milliseconds(500));
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (*under_way < ranks && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    std::this_thread::sleep_for(milliseconds(200));
     const int pid = pids[static_cast<size_t>(victim)];
     kill(pid, signal);
     if (signal != SIGSTOP) return;
