@@ -42,6 +42,12 @@ Problem problem_of(const json& values) {
       value_named(values.at("placement").get<std::string>(),
                   {PlacementKind::native, PlacementKind::tokens, PlacementKind::zigzag, PlacementKind::heads});
   problem.scale = values.at("scale").get<double>();
+  if (values.contains("softcap")) problem.softcap = values["softcap"].get<double>();
+  if (values.contains("rope")) {
+    const json& rope = values["rope"];
+    problem.rope = {rope.at("theta").get<double>(),
+                    value_named(rope.at("style").get<std::string>(), {RopeStyle::half, RopeStyle::interleaved})};
+  }
   return problem;
 }
 

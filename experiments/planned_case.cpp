@@ -128,6 +128,7 @@ std::string missing_kernel(const PlannedCase& planned, const TransportInfo& tran
   if (const auto reason = info->unavailable()) return fmt::format("kernel {} is unavailable: {}", item.kernel, *reason);
   const std::unique_ptr<Kernel> kernel = info->make({});
   const Capabilities can = kernel->capabilities();
+  if (const auto reason = missing_variant(can, item.problem)) return *reason;
   if (can.refuses) {
     if (const auto reason = can.refuses(item.problem)) return *reason;
   }

@@ -52,7 +52,7 @@ std::string key_of(const Case& item) {
       fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype), problem.softmax_scale(),
                   problem.heads.query, problem.heads.kv, problem.heads.dim,
                   item.inputs.generate.empty() ? item.inputs.digest + item.inputs.file : item.inputs.generate);
-  key += fmt::format(" {}", item.inputs.seed);
+  key += fmt::format(" {}{}", item.inputs.seed, variants_text(problem));
   for (const Sequence& sequence : problem.sequences) key += fmt::format(" {}+{}", sequence.cached, sequence.query);
   return key;
 }

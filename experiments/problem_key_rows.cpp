@@ -57,7 +57,6 @@ std::vector<KeySpec> problem_keys() {
        .is_required = true,
        .min = 1,
        .max = kMaxTokens,
-       .unbuilt = "a sliding window is not built yet",
        .help = "causal, and only the last so many keys, its own included"},
       {.path = "problem.dtype",
        .type = KeyType::word,
@@ -78,7 +77,6 @@ std::vector<KeySpec> problem_keys() {
        .type = KeyType::number,
        .low = 0,
        .high = 1e6,
-       .unbuilt = "softcap is not built yet",
        .help = "logits t become softcap tanh(t / softcap)"},
   };
 }
@@ -87,8 +85,7 @@ std::vector<KeySpec> problem_extra_keys() {
   return {
       {.path = "problem.rope",
        .type = KeyType::map,
-       .unbuilt = "rotary embedding is not built yet",
-       .help = "rotary embedding of Q and K"},
+       .help = "rotary embedding of Q and K, which are given without it; dim must be even"},
       {.path = "problem.rope.theta",
        .type = KeyType::number,
        .default_text = "10000",

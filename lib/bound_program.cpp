@@ -94,6 +94,7 @@ class Binder {
     }
     AttendTask task{plane(attend.q, 0),      {}, state(rows), fold, attend.mask, dim_, problem_.heads.group(),
                     problem_.softmax_scale()};
+    task.softcap = problem_.softcap.value_or(0.0);
     for (const View& view : attend.kv) {
       task.kv.push_back({plane(view, 0), plane(view, 1)});
       if (!capabilities_.many_kv_pieces) {
@@ -115,6 +116,14 @@ class Binder {
   void bind_one(int, const Copy& gather) {
     name(whole(gather.block));
     for (const View& part : gather.parts) copy(part, gather.block);
+  }
+
+  void bind_one(int, const Rotate& rotate) {
+    name(rotate.source);
+    const View to = whole(rotate.block);
+    bound_.tasks.emplace_back(RotateTask{plane(rotate.source, 0), plane(to, 0), dim_, *problem_.rope});
+    if (block(rotate.block).kind != BlockKind::kv) return;
+    bound_.tasks.emplace_back(CopyTask{plane(rotate.source, 1), plane(to, 1), dim_});
   }
 
   void bind_one(int, const Finish& finish) {
@@ -172,6 +181,7 @@ void BoundOperation::compute(Kernel& kernel, Queue& queue) const {
     void operator()(const MergeTask& task) const { kernel.merge(queue, task); }
     void operator()(const CopyTask& task) const { kernel.copy(queue, task); }
     void operator()(const FinishTask& task) const { kernel.finish(queue, task); }
+    void operator()(const RotateTask& task) const { kernel.rotate(queue, task); }
   };
   for (const KernelTask& task : tasks) std::visit(Caller{kernel, queue}, task);
 }

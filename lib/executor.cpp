@@ -83,6 +83,8 @@ void Executor::Impl::bind() {
   const Capabilities capabilities = kernel.capabilities();
   const MemoryKind memory = kernel.device().memory_kind();
   RINGFOLD_CHECK(capabilities.folds, ExitCode::unavailable, "the kernel cannot fold into a state");
+  const std::optional<std::string> missing = missing_variant(capabilities, schedule.problem);
+  RINGFOLD_CHECK(!missing, ExitCode::unavailable, "{}", missing.value_or(""));
   if (program.arena_bytes > 0) arena = kernel.device().allocate(program.arena_bytes);
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);

@@ -88,6 +88,7 @@ Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Pro
     if (problem.placement != PlacementKind::native) {
       programs = redistribute(problem, std::move(programs), named_placement(problem, group, problem.placement));
     }
+    if (problem.rope) programs = rotate_inputs(std::move(programs));
     for (Program& program : programs) {
       renumber(program, index * cluster.sp);
       schedule.ranks.push_back(std::move(program));

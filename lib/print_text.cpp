@@ -94,6 +94,7 @@ class TextPrinter {
   }
   void show(const Merge& merge) { print("{} -> {}\n", parts(merge.parts), described(merge.state)); }
   void show(const Copy& copy) { print("{} -> {}\n", parts(copy.parts), described(copy.block)); }
+  void show(const Rotate& rotate) { print("{} -> {}\n", part(rotate.source), described(rotate.block)); }
   void show(const Finish& finish) { print("{} -> {}, {}\n", part(finish.state), name(finish.out), name(finish.lse)); }
 
   int64_t dim_;

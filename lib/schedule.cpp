@@ -59,6 +59,7 @@ std::string_view name_of(const Operation& operation) {
     std::string_view operator()(const Merge&) const { return "merge"; }
     std::string_view operator()(const Copy&) const { return "copy"; }
     std::string_view operator()(const Finish&) const { return "finish"; }
+    std::string_view operator()(const Rotate&) const { return "rotate"; }
   };
   return std::visit(Namer{}, operation);
 }

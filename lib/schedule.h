@@ -33,6 +33,8 @@ struct Block {
   Layout layout = Layout::heads_outer;
   TokenSet tokens;
   HeadRange heads;
+  /// Q and K: turned by the problem's rotary embedding. Inputs are not; what is attended is, where there is one.
+  bool rotated = false;
   bool operator==(const Block&) const = default;
 };
 
@@ -104,6 +106,14 @@ struct Copy {
   bool operator==(const Copy&) const = default;
 };
 
+/// Turns Q, or K beside V as it stands, by the problem's rotary embedding, each row by its global position: the new
+/// block has the view's rows, rotated.
+struct Rotate {
+  View source;
+  BlockId block = kNoBlock;
+  bool operator==(const Rotate&) const = default;
+};
+
 /// Turns a finished state into O in the problem's dtype and LSE: two new blocks with the view's rows.
 struct Finish {
   View state;
@@ -112,7 +122,7 @@ struct Finish {
   bool operator==(const Finish&) const = default;
 };
 
-using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish>;
+using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish, Rotate>;
 std::string_view name_of(const Operation& operation);
 
 /// One rank's ordered operations, in single-assignment form: each block is an input or is made by one operation,
