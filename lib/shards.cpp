@@ -59,6 +59,16 @@ TokenSet query_chunks(const Problem& problem, int64_t chunks, int64_t first, int
       [](const Sequence& s) { return s.query; });
 }
 
+TokenSet dealt_chunk(const Problem& problem, int64_t chunks, int64_t index) {
+  std::vector<TokenRange> ranges;
+  for (size_t s = 0; s < problem.sequences.size(); ++s) {
+    const Sequence& sequence = problem.sequences[s];
+    const Run run = balanced_run(sequence.query, chunks, (index + chunks - sequence.cached % chunks) % chunks);
+    ranges.push_back({static_cast<int64_t>(s), sequence.cached + run.begin, sequence.cached + run.end});
+  }
+  return TokenSet(std::move(ranges));
+}
+
 TokenSet cached_chunk(const Problem& problem, int64_t parts, int64_t index) {
   return parts_of(
       problem, parts, index, index + 1, [](const Sequence&) { return int64_t{0}; },
