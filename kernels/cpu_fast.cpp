@@ -21,7 +21,7 @@ class CpuFast : public HostKernel {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.softcaps = can.rotates = true;
+    can.softcaps = can.rotates = can.pages = true;
     return can;
   }
 

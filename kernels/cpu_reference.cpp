@@ -86,7 +86,7 @@ class CpuReference : public HostKernel {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.softcaps = can.rotates = true;
+    can.softcaps = can.rotates = can.pages = true;
     return can;
   }
 

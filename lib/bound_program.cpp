@@ -3,6 +3,7 @@
 #include "lib/error.h"
 #include "lib/executor.h"
 #include "lib/lifetimes.h"
+#include "lib/pages.h"
 
 #include <utility>
 
@@ -215,8 +216,8 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim,
   int64_t plane_offset = 0;  // elements from a head's first plane
   if (block.layout == Layout::heads_outer) {
     tensor.row_stride = channels_of(block.kind, plane, dim);
-    tensor.head_stride = block.tokens.size() * row;
-    plane_offset = plane * block.tokens.size() * dim;
+    tensor.head_stride = memory_rows(block) * row;
+    plane_offset = plane * memory_rows(block) * dim;
   } else {
     tensor.row_stride = block.heads.size() * row;
     tensor.head_stride = row;
@@ -224,6 +225,11 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim,
   }
   const int64_t elements = heads.empty() ? 0 : (heads.begin - block.heads.begin) * tensor.head_stride + plane_offset;
   tensor.data = data + elements * bytes_of(block.dtype);
+  tensor.page_size = block.page_size;
+  if (block.page_size > 0) {
+    tensor.segments = paged_segments(block, tokens);
+    return tensor;
+  }
   for (const TokenRange& range : tokens.ranges()) {
     tensor.segments.push_back(
         {range.sequence, range.begin, range.end, block.tokens.row_of(range.sequence, range.begin)});

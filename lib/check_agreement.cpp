@@ -18,7 +18,11 @@ class Agreement {
              name(send.view.block), to_string(send.view.tokens, 4), to_string(send.view.heads));
       }
     }
-    for (const Receive& receive : exchange.receives) peer(receive.peer, "receives from");
+    for (const Receive& receive : exchange.receives) {
+      peer(receive.peer, "receives from");
+      if (block(receive.block).page_size == 0) continue;
+      fail(Proof::data_flow, "receives {} in pages, but an exchange fills one piece of memory", name(receive.block));
+    }
     return ok_;
   }
 

@@ -61,6 +61,7 @@ class ProgramWalk {
     const bool fp32 = it.kind == BlockKind::state || it.kind == BlockKind::lse;
     const DType wanted = fp32 ? DType::fp32 : schedule_.problem.dtype;
     if (it.dtype != wanted) fail("{} is {}, not {}", name(id), to_string(it.dtype), to_string(wanted));
+    if (it.page_size < 0 || (it.page_size > 0 && it.kind != BlockKind::kv)) fail("{} is in pages", name(id));
     if (it.rotated && it.kind != BlockKind::q && it.kind != BlockKind::kv) fail("{} is rotated", name(id));
     const Heads& heads = schedule_.problem.heads;
     const int64_t most = it.kind == BlockKind::kv ? heads.kv : heads.query;

@@ -114,6 +114,7 @@ Capabilities CheckingKernel::capabilities() const {
   both.many_kv_pieces = both.many_kv_pieces && judge.many_kv_pieces;
   both.softcaps = both.softcaps && judge.softcaps;
   both.rotates = both.rotates && judge.rotates;
+  both.pages = both.pages && judge.pages;
   both.refuses = [mine = both.refuses, other = judge.refuses](const Problem& problem) -> std::optional<std::string> {
     if (mine) {
       if (auto reason = mine(problem)) return reason;

@@ -35,6 +35,9 @@ struct Tensor {
   int64_t head_stride = 0;  ///< in elements
   HeadRange heads;          ///< global head numbers
   std::vector<Segment> segments;
+  /// Above 0: rows lie in pages of so many, and each segment within one: page s.row / page_size, from row s.row %
+  /// page_size on, which is 0 but where a page goes on after a gap in positions.
+  int64_t page_size = 0;
 };
 
 struct KvPiece {
@@ -127,6 +130,7 @@ struct Capabilities {
   bool softcaps = false;           ///< AttendTask::softcap
   bool approximates_tanh = false;  ///< of a softcap, to 2^-10 or so: compare.h grants it more
   bool rotates = false;            ///< Kernel::rotate
+  bool pages = false;              ///< KvPiece in pages, and copies and rotations of such
 };
 
 /// The problem's first variant that a kernel of such capabilities lacks, naming its key; nothing if it has all.

@@ -46,7 +46,8 @@ std::vector<Program> redistribute(const Problem& problem, std::vector<Program> p
 std::vector<Program> rotate_inputs(std::vector<Program> programs);
 
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),
-/// redistributes to problem.placement, rotates inputs where the problem says so, numbers ranks tp_index * sp +
+/// redistributes to problem.placement, rotates and pages inputs where the problem says so,
+/// numbers ranks tp_index * sp +
 /// sp_index. Requires cluster_supports() to be empty.
 Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Problem& problem, const Cluster& cluster);
 /// The first group's reason why the strategy cannot plan this, or nothing.

@@ -71,6 +71,7 @@ class JsonPrinter {
     show_rows(block.tokens, block.heads);
     print(", \"bytes\": {}", bytes_of(block, dim_));
     if (block.rotated) print(", \"rotated\": true");
+    if (block.page_size > 0) print(", \"page_size\": {}", block.page_size);
     if (!program_->offsets.empty()) print(", \"offset\": {}", program_->offsets[static_cast<size_t>(id)]);
     print("}}");
   }

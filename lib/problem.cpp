@@ -78,6 +78,7 @@ std::string variants_text(const Problem& problem) {
   std::string text;
   if (problem.softcap) text += fmt::format(", softcap {}", *problem.softcap);
   if (problem.rope) text += fmt::format(", rope {} {}", to_string(problem.rope->style), problem.rope->theta);
+  if (problem.page_size) text += fmt::format(", pages of {}", *problem.page_size);
   return text;
 }
 

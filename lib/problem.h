@@ -65,9 +65,12 @@ struct Problem {
   Mask mask;
   DType dtype = DType::fp32;
   PlacementKind placement = PlacementKind::native;
-  std::optional<double> scale;    ///< softmax scale; default 1 / sqrt(dim)
-  std::optional<double> softcap;  ///< above 0: logits t become softcap tanh(t / softcap)
-  std::optional<Rope> rope;       ///< Q and K are given unrotated; dim is even
+  std::optional<double> scale;       ///< softmax scale; default 1 / sqrt(dim)
+  std::optional<double> softcap;     ///< above 0: logits t become softcap tanh(t / softcap)
+  std::optional<Rope> rope;          ///< Q and K are given unrotated; dim is even
+  std::optional<int64_t> page_size;  ///< tokens of a page of the KV that ranks start with; contiguous without
+  /// By rank of a group: who holds which cached tokens, a partition of them. Empty: balanced parts, see cached_chunk.
+  std::vector<TokenSet> cache;
 
   double softmax_scale() const;
   int64_t query_tokens() const;  ///< new tokens of all sequences: rows of Q and O in a file
@@ -75,7 +78,7 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
-/// ", softcap 50, rope half 10000": the variants that a problem asks for, each after a comma; empty if none.
+/// ", softcap 50, rope half 10000": the variants that a problem asks for, pages too, each after a comma; empty if none.
 std::string variants_text(const Problem& problem);
 
 /// All new tokens / all tokens of the batch.

@@ -70,6 +70,11 @@ TokenSet dealt_chunk(const Problem& problem, int64_t chunks, int64_t index) {
 }
 
 TokenSet cached_chunk(const Problem& problem, int64_t parts, int64_t index) {
+  if (!problem.cache.empty()) {
+    RINGFOLD_INVARIANT(parts == std::ssize(problem.cache), "{} ranks hold the cache, not {}", problem.cache.size(),
+                       parts);
+    return problem.cache[static_cast<size_t>(index)];
+  }
   return parts_of(
       problem, parts, index, index + 1, [](const Sequence&) { return int64_t{0}; },
       [](const Sequence& s) { return s.cached; });

@@ -21,7 +21,8 @@ Run balanced_run(int64_t count, int64_t parts, int64_t index, int64_t first_long
 TokenSet query_chunk(const Problem& problem, int64_t chunks, int64_t index);
 /// Chunks [first, last) of them together.
 TokenSet query_chunks(const Problem& problem, int64_t chunks, int64_t first, int64_t last);
-/// Cached tokens of part `index` of `parts`, cut and rotated likewise.
+/// Cached tokens of part `index` of `parts`, cut and rotated likewise; or where they lie already, if the problem says
+/// so.
 TokenSet cached_chunk(const Problem& problem, int64_t parts, int64_t index);
 /// What rank `index` of `ranks` holds of KV by default: its part of the cached tokens and of the new ones.
 TokenSet kv_shard(const Problem& problem, int64_t ranks, int64_t index);

@@ -26,34 +26,72 @@ Problem varied(Problem problem, size_t turn) {
   return problem;
 }
 
-TEST_CASE("every strategy keeps to the criterion under every variant") {
-  const std::vector<Problem> shapes{shaped({{70, 0}}, {12, 3, 16}),
-                                    shaped({{33, 50}, {0, 7}, {1, 64}, {40, 0}}, {6, 2, 34})};
-  size_t turn = 0;
-  for (const Problem& shape : shapes) {
-    for (int variant = 0; variant < 15; ++variant, ++turn) {
-      const Problem problem = varied(shape, turn);
-      const GeneratedInputs inputs(problem, static_cast<InputKind>(turn % 4), 3);
-      Judge judge(inputs, 1e9, {});
-      judge.prepare(query_set(problem), {0, problem.heads.query});
-      for (const Variant& strategy : all_variants()) {
-        for (const Cluster cluster : {Cluster{1, 1}, Cluster{4, 1}, Cluster{3, 2}}) {
-          for (const std::string_view kernel : {"cpu_reference", "cpu_fast"}) {
-            INFO(strategy.text() << " sp " << cluster.sp << " tp " << cluster.tp << " " << to_string(problem.mask)
-                                 << variants_text(problem) << " " << to_string(problem.dtype) << " "
-                                 << to_string(problem.placement) << " " << to_string(*inputs.kind()) << " " << kernel);
-            const Schedule schedule = proved_plan(strategy, problem, cluster);
-            if (schedule.ranks.empty()) continue;
-            Execution execution;
-            execution.kernel = kernel;
-            execution.poison = true;
-            const Outcome outcome = run(schedule, inputs, judge, execution);
-            CHECK(outcome.failure == "");
-            CHECK(outcome.sent_bytes == cost_of(schedule).sent_bytes);
-          }
-        }
+/// Runs every strategy on every kernel and a few grids of ranks.
+void check_everywhere(const Problem& problem, InputKind kind) {
+  const GeneratedInputs inputs(problem, kind, 3);
+  Judge judge(inputs, 1e9, {});
+  judge.prepare(query_set(problem), {0, problem.heads.query});
+  for (const Variant& strategy : all_variants()) {
+    for (const Cluster cluster : {Cluster{1, 1}, Cluster{4, 1}, Cluster{3, 2}}) {
+      const Schedule schedule = proved_plan(strategy, problem, cluster);
+      if (schedule.ranks.empty()) continue;
+      for (const std::string_view kernel : {"cpu_reference", "cpu_fast"}) {
+        INFO(strategy.text() << " sp " << cluster.sp << " tp " << cluster.tp << " " << to_string(problem.mask)
+                             << variants_text(problem) << " " << to_string(problem.dtype) << " "
+                             << to_string(problem.placement) << " " << to_string(kind) << " " << kernel);
+        Execution execution;
+        execution.kernel = kernel;
+        execution.poison = true;
+        const Outcome outcome = run(schedule, inputs, judge, execution);
+        CHECK(outcome.failure == "");
+        CHECK(outcome.sent_bytes == cost_of(schedule).sent_bytes);
+        CHECK(outcome.peak_bytes == cost_of(schedule).peak_bytes);
       }
     }
+  }
+}
+
+std::vector<Problem> shapes() {
+  return {shaped({{70, 0}}, {12, 3, 16}), shaped({{33, 50}, {0, 7}, {1, 64}, {40, 0}}, {6, 2, 34})};
+}
+
+TEST_CASE("every strategy keeps to the criterion under every variant") {
+  size_t turn = 0;
+  for (const Problem& shape : shapes()) {
+    for (int variant = 0; variant < 15; ++variant, ++turn) {
+      check_everywhere(varied(shape, turn), static_cast<InputKind>(turn % 4));
+    }
+  }
+}
+
+TEST_CASE("so it does with K and V in pages of any size") {
+  size_t turn = 0;
+  for (const Problem& shape : shapes()) {
+    for (const int64_t page_size : {1, 7, 16, 64}) {
+      for (int variant = 0; variant < 3; ++variant, turn += 4) {
+        Problem problem = varied(shape, turn);
+        problem.page_size = page_size;
+        check_everywhere(problem, static_cast<InputKind>(turn / 4 % 4));
+      }
+    }
+  }
+}
+
+TEST_CASE("pages change no bit") {
+  Problem problem = shapes()[1];
+  problem.mask = {MaskKind::window, 30};
+  const GeneratedInputs inputs(problem, InputKind::gauss, 3);
+  Judge judge(inputs, 1e9, {});
+  judge.prepare(query_set(problem), {0, problem.heads.query});
+  for (const Variant& strategy : all_variants()) {
+    problem.page_size.reset();
+    const Outcome contiguous = run(proved_plan(strategy, problem, {3, 1}), inputs, judge, {});
+    problem.page_size = 7;
+    const Outcome paged = run(proved_plan(strategy, problem, {3, 1}), inputs, judge, {});
+    INFO(strategy.text());
+    CHECK(contiguous.failure == "");
+    CHECK(paged.out == contiguous.out);
+    CHECK(paged.lse == contiguous.lse);
   }
 }
 

@@ -88,6 +88,8 @@ TEST_CASE("a kernel that does not claim a variant is refused, by key") {
   CHECK(missing_variant({}, problem) == "the kernel has no rotary embedding (problem.rope)");
   problem.rope.reset();
   CHECK(!missing_variant({}, problem));
+  problem.page_size = 16;
+  CHECK(missing_variant({}, problem) == "the kernel has no pages of K and V (problem.kv.page_size)");
   problem.softcap = 20;
   CHECK(missing_variant({}, problem) == "the kernel has no softcap (problem.softcap)");
   for (const KernelInfo& info : kernel_table()) {
@@ -95,7 +97,7 @@ TEST_CASE("a kernel that does not claim a variant is refused, by key") {
     const Capabilities can = info.make({})->capabilities();
     problem.rope = Rope{};
     INFO(info.id);
-    CHECK(missing_variant(can, problem).has_value() == !(can.softcaps && can.rotates));
+    CHECK(missing_variant(can, problem).has_value() == !(can.softcaps && can.rotates && can.pages));
   }
 }
 
