@@ -70,6 +70,7 @@ std::string common_text(const std::vector<Row>& rows) {
   same("/problem/mask/window", "window {}");
   same("/problem/softcap", "softcap {}");
   same("/problem/rope/style", "rope {}");
+  same("/problem/kv/page_size", "pages of {}");
   same("/problem/dtype", "{}");
   same("/cluster/sp", "sp {}");
   same("/cluster/tp", "tp {}", "1");
