@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,10 @@ struct Case {
   bool cuda_graph = true;              ///< a rank's program may be recorded
   std::map<std::string, bool> passes;  ///< pass -> is it on; all passes of this build
 
+  /// New tokens of all rounds, [round][sequence], and which of them this is; null if there are none.
+  std::shared_ptr<const std::vector<std::vector<int64_t>>> rounds{};
+  std::optional<int64_t> round{};
+
   /// Why it can be neither planned nor run: something that files may say of problem and strategy, but that is not built
   /// yet. Empty if all is.
   std::string unsupported_reason;
@@ -53,9 +58,9 @@ struct Case {
   std::string unbuilt_backend;
 
   /// The whole case as compact JSON with sorted keys: no name, one strategy, paths as the file says them.
-  /// With a `name` added, it is an experiment with just this case.
+  /// With a `name` added, it is an experiment with just this case. In a round it has that one's `sequences` as well.
   std::string canonical;
-  std::string id;  ///< first 16 hex digits of SHA-256 of `canonical`
+  std::string id;  ///< first 16 hex digits of SHA-256 of `canonical`; of a round followed by -r and its number
 };
 
 struct Experiment {

@@ -1,6 +1,7 @@
 #include "experiments/experiment.h"
 
 #include "experiments/make_case.h"
+#include "experiments/rounds.h"
 #include "experiments/safetensors.h"
 #include "experiments/sha256.h"
 #include "experiments/shape_checks.h"
@@ -51,7 +52,8 @@ class Builder {
       values["strategies"] = json::array({strategy});
       Case c = make_case(values, input_path, words_);
       if (!input_path.empty()) check_inputs(c, root);
-      if (ids_.insert(c.id).second) experiment_.cases.push_back(std::move(c));
+      if (!ids_.insert(c.id).second) continue;
+      for (Case& one : split_rounds(std::move(c))) experiment_.cases.push_back(std::move(one));
     }
   }
 

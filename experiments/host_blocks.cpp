@@ -1,5 +1,7 @@
 #include "experiments/host_blocks.h"
 
+#include "lib/fill.h"
+
 namespace ringfold {
 
 void HostBlocks::fill(BlockId id, const InputSource& inputs, const std::function<void()>& tick) const {
@@ -19,7 +21,7 @@ void HostBlocks::fill(BlockId id, const InputSource& inputs, const std::function
       is_staged = true;
     }
     if (is_staged) tensor.data = staged.data() + (tensor.data - bound.data);
-    write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
+    fill_tensor(inputs, which, tensor);
     tick();
   }
   queue->synchronize();

@@ -12,7 +12,8 @@ json default_of(const KeySpec& key) {
   int64_t integer = 0;
   double number = 0;
   const std::string text(key.default_text);
-  if (key.type == KeyType::integer && parse_integer(text, integer).empty()) return integer;
+  if ((key.type == KeyType::integer || key.type == KeyType::list) && parse_integer(text, integer).empty())
+    return integer;
   if (key.type == KeyType::number && parse_number(text, number).empty()) return number;
   if (key.type == KeyType::boolean) return text == "true";
   if (text == "{}") return json::object();
@@ -33,7 +34,7 @@ class SchemaMaker {
     json required = json::array();
     for (const KeySpec* key : keys_under(path)) {
       const std::string name(last_part(key->path));
-      if (key->is_required) required.push_back(name);
+      if (key->is_required && key->unless.empty()) required.push_back(name);
       schema["properties"][name] = key_of(*key);
     }
     if (!required.empty()) schema["required"] = required;
@@ -51,8 +52,8 @@ class SchemaMaker {
   json value_of(const KeySpec& key) const {
     switch (key.type) {
       case KeyType::map: return map_of(key.path);
-      case KeyType::list:
-        return {{"type", "array"}, {"minItems", 1}, {"items", key_of(*find_key(std::string(key.path) + "[]"))}};
+      case KeyType::list: return list_of(key);
+      case KeyType::integers: return {{"type", "array"}, {"minItems", 1}, {"items", integer_of(key)}};
       case KeyType::integer: return integer_of(key);
       case KeyType::number: {
         json schema = {{"type", "number"}, {"maximum", key.high}};
@@ -69,6 +70,12 @@ class SchemaMaker {
       case KeyType::sweep: return {{"type", "object"}, {"additionalProperties", {{"type", "array"}, {"minItems", 1}}}};
     }
     RINGFOLD_INVARIANT(false, "key type {}", static_cast<int>(key.type));
+  }
+
+  json list_of(const KeySpec& key) const {
+    const json list = {{"type", "array"}, {"minItems", 1}, {"items", key_of(*find_key(std::string(key.path) + "[]"))}};
+    if (key.default_text.empty()) return list;
+    return {{"anyOf", {json{{"enum", {default_of(key)}}}, list}}};
   }
 
   static json integer_of(const KeySpec& key) {

@@ -36,7 +36,11 @@ std::string_view last_part(std::string_view path) {
 std::string allowed_text(const KeySpec& key) {
   switch (key.type) {
     case KeyType::map: return "a map";
-    case KeyType::list: return "a list with at least one entry";
+    case KeyType::list: {
+      const std::string list = "a list with at least one entry";
+      return key.default_text.empty() ? list : fmt::format("{} | {}", key.default_text, list);
+    }
+    case KeyType::integers: return fmt::format("a list of integers from {} to {}", key.min, key.max);
     case KeyType::integer: return fmt::format("an integer from {} to {}", key.min, key.max);
     case KeyType::number:
       return fmt::format("a number {} {} and at most {}", key.low_is_allowed ? "of at least" : "above", key.low,

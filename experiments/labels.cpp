@@ -59,7 +59,7 @@ std::string common_text(const std::vector<Row>& rows) {
     if (!first.contains(place) || std::any_of(rows.begin(), rows.end(), differs)) return;
     const Row& value = first[place];
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-    if (text != usual) parts.push_back(fmt::format(fmt::runtime(format), text));
+    if (text != usual && !value.is_object()) parts.push_back(fmt::format(fmt::runtime(format), text));
   };
   const auto tokens = tokens_text(rows);
   if (!tokens.empty()) parts.push_back(tokens);
@@ -67,6 +67,10 @@ std::string common_text(const std::vector<Row>& rows) {
   same("/problem/heads/kv", "{} kv heads");
   same("/problem/heads/dim", "dim {}");
   same("/problem/mask", "{}");
+  same("/problem/mask/window", "window {}");
+  same("/problem/softcap", "softcap {}");
+  same("/problem/rope/style", "rope {}");
+  same("/problem/kv/page_size", "pages of {}");
   same("/problem/dtype", "{}");
   same("/cluster/sp", "sp {}");
   same("/cluster/tp", "tp {}", "1");

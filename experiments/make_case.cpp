@@ -1,5 +1,6 @@
 #include "experiments/make_case.h"
 
+#include "experiments/rounds.h"
 #include "experiments/sha256.h"
 #include "experiments/spec.h"
 
@@ -31,8 +32,10 @@ Mask mask_of(const json& mask) {
 
 Problem problem_of(const json& values) {
   Problem problem;
-  for (const json& sequence : values.at("sequences")) {
-    problem.sequences.push_back({sequence.at("query").get<int64_t>(), sequence.at("cached").get<int64_t>()});
+  if (values.contains("sequences")) {
+    for (const json& sequence : values["sequences"]) {
+      problem.sequences.push_back({sequence.at("query").get<int64_t>(), sequence.at("cached").get<int64_t>()});
+    }
   }
   const json& heads = values.at("heads");
   problem.heads = {heads.at("query").get<int64_t>(), heads.at("kv").get<int64_t>(), heads.at("dim").get<int64_t>()};
@@ -42,6 +45,13 @@ Problem problem_of(const json& values) {
       value_named(values.at("placement").get<std::string>(),
                   {PlacementKind::native, PlacementKind::tokens, PlacementKind::zigzag, PlacementKind::heads});
   problem.scale = values.at("scale").get<double>();
+  if (values.contains("kv")) problem.page_size = values["kv"].at("page_size").get<int64_t>();
+  if (values.contains("softcap")) problem.softcap = values["softcap"].get<double>();
+  if (values.contains("rope")) {
+    const json& rope = values["rope"];
+    problem.rope = {rope.at("theta").get<double>(),
+                    value_named(rope.at("style").get<std::string>(), {RopeStyle::half, RopeStyle::interleaved})};
+  }
   return problem;
 }
 
@@ -86,6 +96,13 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
     problem["scale"] = 1.0 / std::sqrt(problem.at("heads").at("dim").get<double>());
   }
   c.problem = problem_of(problem);
+  c.rounds = rounds_of(problem);
+  if (c.rounds) {  // of all tokens at once, until split_rounds
+    c.problem.sequences.resize(c.rounds->front().size());
+    for (const std::vector<int64_t>& round : *c.rounds) {
+      for (size_t s = 0; s < round.size(); ++s) c.problem.sequences[s].query += round[s];
+    }
+  }
   c.cluster = {values.at("cluster").at("sp").get<int>(), values.at("cluster").at("tp").get<int>()};
   json& strategy = values.at("strategies").at(0);
   c.strategy = strategy.begin().key();

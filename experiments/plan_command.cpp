@@ -30,15 +30,17 @@ std::string rank_table(const PlannedCase& planned, const std::vector<int>& ranks
   for (const char* title : {"rank", "steps", "attends", "sent", "received", "GFLOP", "memory"}) {
     columns.push_back({title, false, 10, {}});
   }
+  if (!cost.pages.empty()) columns.push_back({"pages", false, 10, {}});
   for (const int number : ranks) {
     const auto rank = static_cast<size_t>(number);
-    const std::vector<std::string> cells = {std::to_string(rank),
-                                            std::to_string(planned.schedule->ranks[rank].operations.size()),
-                                            std::to_string(cost.attends[rank]),
-                                            bytes_text(cost.sent_bytes[rank]),
-                                            bytes_text(cost.received_bytes[rank]),
-                                            number_text(cost.flops[rank] / 1e9),
-                                            bytes_text(cost.peak_bytes[rank])};
+    std::vector<std::string> cells = {std::to_string(rank),
+                                      std::to_string(planned.schedule->ranks[rank].operations.size()),
+                                      std::to_string(cost.attends[rank]),
+                                      bytes_text(cost.sent_bytes[rank]),
+                                      bytes_text(cost.received_bytes[rank]),
+                                      number_text(cost.flops[rank] / 1e9),
+                                      bytes_text(cost.peak_bytes[rank])};
+    if (!cost.pages.empty()) cells.push_back(std::to_string(cost.pages[rank]));
     for (size_t i = 0; i < cells.size(); ++i) columns[i].cells.push_back(cells[i]);
   }
   return grid_text(std::move(columns), {}, 0);

@@ -1,6 +1,7 @@
 #include "experiments/planned_case.h"
 
 #include "experiments/memory.h"
+#include "experiments/rounds.h"
 #include "experiments/text.h"
 #include "lib/check.h"
 #include "lib/kernel.h"
@@ -134,6 +135,7 @@ std::string missing_kernel(const PlannedCase& planned, const TransportInfo& tran
   if (const auto reason = info->unavailable()) return fmt::format("kernel {} is unavailable: {}", item.kernel, *reason);
   const std::unique_ptr<Kernel> kernel = info->make({});
   const Capabilities can = kernel->capabilities();
+  if (const auto reason = missing_variant(can, item.problem)) return *reason;
   if (can.refuses) {
     if (const auto reason = can.refuses(item.problem)) return *reason;
   }
@@ -151,7 +153,9 @@ PlannedCase plan_case(const Case& item) {
   PlannedCase planned;
   planned.item = item;
   try {
-    planned.schedule = make_schedule(item);
+    planned.item.problem.cache = cache_of(item);
+    planned.schedule = make_schedule(planned.item);
+    cache_after(planned.item, *planned.schedule);
     planned.outcome.plan = cost_of(*planned.schedule);
   } catch (const Error& error) {
     planned.outcome = outcome_of(error);
@@ -173,6 +177,15 @@ std::string missing_for(const PlannedCase& planned, int ranks_here) {
   const std::string kernel = missing_kernel(planned, *transport, ranks_here);
   if (!kernel.empty()) return kernel;
   if (find_kernel(planned.item.kernel)->devices != nullptr) return "";
+  if (planned.item.round) {
+    const Problem whole = whole_problem(planned.item);
+    const int64_t cache = whole.kv_tokens() * whole.heads.kv * 2 * whole.heads.dim * bytes_of(whole.dtype);
+    const int64_t here = cache / planned.item.cluster.ranks() * ranks_here;
+    if (here > available_memory_bytes()) {
+      return fmt::format("problem.rounds: K and V of all rounds take {} of memory, {} are available", bytes_text(here),
+                         bytes_text(available_memory_bytes()));
+    }
+  }
   const int64_t needed = memory_bytes(planned, ranks_here);
   const int64_t available = available_memory_bytes();
   if (needed > available) {

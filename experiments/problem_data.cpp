@@ -2,6 +2,7 @@
 
 #include "experiments/cached_inputs.h"
 #include "experiments/memory.h"
+#include "experiments/rounds.h"
 #include "experiments/safetensors.h"
 #include "lib/error.h"
 #include "lib/kernel.h"
@@ -30,8 +31,7 @@ std::vector<float> read_tensor(const SafetensorsReader& reader, const std::strin
   return values;
 }
 
-std::unique_ptr<InputSource> make_source(const Case& item) {
-  const Problem& problem = item.problem;
+std::unique_ptr<InputSource> make_source(const Case& item, const Problem& problem) {
   if (!item.inputs.generate.empty()) {
     return std::make_unique<GeneratedInputs>(problem, kind_of(item.inputs.generate),
                                              static_cast<uint64_t>(item.inputs.seed));
@@ -45,6 +45,13 @@ std::unique_ptr<InputSource> make_source(const Case& item) {
                                         read_tensor(reader, "v", problem.kv_tokens(), heads.kv * heads.dim));
 }
 
+/// Of one round's problem, where there are rounds.
+std::unique_ptr<InputSource> make_source(const Case& item) {
+  std::unique_ptr<InputSource> whole = make_source(item, whole_problem(item));
+  if (!item.round) return whole;
+  return std::make_unique<RoundInputs>(item.problem, std::move(whole));
+}
+
 /// What decides about the values of inputs and outputs: not where they lie.
 std::string key_of(const Case& item) {
   const Problem& problem = item.problem;
@@ -52,8 +59,11 @@ std::string key_of(const Case& item) {
       fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype), problem.softmax_scale(),
                   problem.heads.query, problem.heads.kv, problem.heads.dim,
                   item.inputs.generate.empty() ? item.inputs.digest + item.inputs.file : item.inputs.generate);
-  key += fmt::format(" {}", item.inputs.seed);
+  key += fmt::format(" {}{}", item.inputs.seed, variants_text(problem));
   for (const Sequence& sequence : problem.sequences) key += fmt::format(" {}+{}", sequence.cached, sequence.query);
+  if (item.round) {
+    for (const Sequence& sequence : whole_problem(item).sequences) key += fmt::format(" of {}", sequence.query);
+  }
   return key;
 }
 

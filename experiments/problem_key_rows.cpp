@@ -8,12 +8,14 @@ constexpr int64_t kMaxTokens = int64_t{1} << 40;
 constexpr int64_t kMaxHeads = int64_t{1} << 20;
 constexpr int64_t kMaxChannels = int64_t{1} << 16;
 constexpr int64_t kMaxCount = 1'000'000;
+constexpr int64_t kMaxRounds = 10'000;
 
 std::vector<KeySpec> problem_keys() {
   return {
       {.path = "problem.sequences",
        .type = KeyType::list,
        .is_required = true,
+       .unless = "rounds",
        .help = "the batch, at least one sequence"},
       {.path = "problem.sequences[]", .type = KeyType::map, .help = "one sequence"},
       {.path = "problem.sequences[].query",
@@ -57,7 +59,6 @@ std::vector<KeySpec> problem_keys() {
        .is_required = true,
        .min = 1,
        .max = kMaxTokens,
-       .unbuilt = "a sliding window is not built yet",
        .help = "causal, and only the last so many keys, its own included"},
       {.path = "problem.dtype",
        .type = KeyType::word,
@@ -78,7 +79,6 @@ std::vector<KeySpec> problem_keys() {
        .type = KeyType::number,
        .low = 0,
        .high = 1e6,
-       .unbuilt = "softcap is not built yet",
        .help = "logits t become softcap tanh(t / softcap)"},
   };
 }
@@ -87,8 +87,7 @@ std::vector<KeySpec> problem_extra_keys() {
   return {
       {.path = "problem.rope",
        .type = KeyType::map,
-       .unbuilt = "rotary embedding is not built yet",
-       .help = "rotary embedding of Q and K"},
+       .help = "rotary embedding of Q and K, which are given without it; dim must be even"},
       {.path = "problem.rope.theta",
        .type = KeyType::number,
        .default_text = "10000",
@@ -107,15 +106,24 @@ std::vector<KeySpec> problem_extra_keys() {
        .is_required = true,
        .min = 1,
        .max = kMaxCount,
-       .unbuilt = "pages of K and V are not built yet",
-       .help = "tokens of a page"},
+       .help = "tokens of a page of the K and V that a rank starts with"},
       {.path = "problem.rounds",
+       .type = KeyType::list,
+       .default_text = "1",
+       .help = "in place of sequences: forwards in turn, each on the keys and values of all before it"},
+      {.path = "problem.rounds[]", .type = KeyType::map, .help = "one round"},
+      {.path = "problem.rounds[].query",
+       .type = KeyType::integers,
+       .is_required = true,
+       .min = 0,
+       .max = kMaxTokens,
+       .help = "new tokens of each sequence, 0 for one that has not come yet, pauses or has left"},
+      {.path = "problem.rounds[].repeat",
        .type = KeyType::integer,
        .default_text = "1",
        .min = 1,
-       .max = kMaxCount,
-       .unbuilt = "more than one round is not built yet",
-       .help = "forwards in turn, each after the tokens of the last"},
+       .max = kMaxRounds,
+       .help = "so many such rounds, one after the other"},
       {.path = "problem.layer",
        .type = KeyType::map,
        .unbuilt = "the layer around the attention is not built yet",

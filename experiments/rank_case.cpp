@@ -153,7 +153,8 @@ std::optional<double> RankCase::measure_link_gbps() {
 
 int64_t RankCase::sent_bytes() const { return impl_->recording.sent_bytes(); }
 
-Figures RankCase::judge(const Judge& judge, const Accumulation& how) const {
+Figures RankCase::judge(const Judge& judge, Accumulation how) const {
+  how.approximate_tanh = impl_->schedule.problem.softcap.has_value() && impl_->kernel->capabilities().approximates_tanh;
   Figures figures;
   for (const OutputRows& rows : impl_->output_rows()) {
     figures.merge(judge.judge(rows, how, impl_->context.rank));

@@ -38,7 +38,7 @@ class RankCase {
   /// Bytes sent in the latest forward.
   int64_t sent_bytes() const;
   /// Compares the rows of O and LSE that the rank holds.
-  Figures judge(const Judge& judge, const Accumulation& how) const;
+  Figures judge(const Judge& judge, Accumulation how) const;
   void save(OutputFile& file) const;
   /// The rows that the rank holds, where they lie.
   std::vector<OutputRows> output_rows() const;

@@ -39,9 +39,14 @@ Case case_of(const Row& row) {
   Row experiment = *given;
   experiment.erase("inputs");
   experiment["name"] = "report";
+  const double round = number_of(row, "/round").value_or(0);
+  const Row* rounds = value_of(*given, "/problem/rounds");
+  const bool has_rounds = rounds != nullptr && rounds->is_array();
+  if (has_rounds) experiment["problem"].erase("sequences");
   Experiment read = parse_experiment(experiment.dump(), "case", {}, built_vocabulary());
-  RINGFOLD_CHECK(read.cases.size() == 1, ExitCode::configuration, "the row's case is not one case");
-  return std::move(read.cases.front());
+  const bool is_one = has_rounds ? round < static_cast<double>(read.cases.size()) : read.cases.size() == 1;
+  RINGFOLD_CHECK(is_one, ExitCode::configuration, "the row's case is not one case");
+  return std::move(read.cases[has_rounds ? static_cast<size_t>(round) : 0]);
 }
 
 /// Rank pairs that a plan has, as often as it has sequences.

@@ -1,5 +1,6 @@
 #include "experiments/row.h"
 
+#include "experiments/decode_rates.h"
 #include "experiments/statistics.h"
 
 #include <nlohmann/json.hpp>
@@ -44,7 +45,7 @@ Row breakdown_json(const std::vector<Breakdown>& ranks) {
   return json;
 }
 
-Row timing_json(const Outcome& outcome) {
+Row timing_json(const Case& item, const Outcome& outcome) {
   Row timing;
   const double middle_ms = median_ms(outcome.ranks_ms);
   timing["median_ms"] = number(middle_ms);
@@ -62,6 +63,12 @@ Row timing_json(const Outcome& outcome) {
     const std::vector<double>& flops = outcome.plan->flops;
     const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
     timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (middle_ms * 1e9));
+  }
+  if (is_decode(item.problem)) {
+    timing["tokens_per_second"] = number(static_cast<double>(item.problem.query_tokens()) / (middle_ms * 1e-3));
+    const double bytes = static_cast<double>(seen_kv_bytes(item.problem)) / item.cluster.ranks();
+    timing["kv_gbps"] = number(bytes / (middle_ms * 1e6));
+    timing["memory_gbps"] = number(memory_gbps_core() * static_cast<double>(item.measure.threads));
   }
   if (outcome.ideal_ms) timing["ideal_ms"] = number(*outcome.ideal_ms);
   if (!outcome.notes.empty()) timing["notes"] = outcome.notes;
@@ -117,6 +124,7 @@ Row plan_json(const Cost& cost) {
   plan["attends"] = cost.attends;
   plan["imbalance"] = number(cost.imbalance);
   plan["minimum_sent_bytes"] = cost.minimum_sent_bytes;
+  if (!cost.pages.empty()) plan["pages"] = cost.pages;
   return plan;
 }
 
@@ -126,6 +134,7 @@ Row make_row(const std::string& name, const Case& item, const Outcome& outcome, 
   row["schema"] = 1;
   row["id"] = item.id;
   row["name"] = name;
+  if (item.round) row["round"] = *item.round;
   row["status"] = to_string(outcome.status);
   row["exit"] = static_cast<int>(outcome.exit);
   row["reason"] = outcome.reason;
@@ -142,7 +151,7 @@ Row make_row(const std::string& name, const Case& item, const Outcome& outcome, 
     numerics["lse"] = figure_json(outcome.numerics->lse);
     numerics["rows_checked"] = outcome.numerics->rows_checked;
   }
-  if (!outcome.ranks_ms.empty()) row["timing"] = timing_json(outcome);
+  if (!outcome.ranks_ms.empty()) row["timing"] = timing_json(item, outcome);
   row["environment"] = environment;
   if (outcome.rates.peak_gflops_core) row["environment"]["peak_gflops_core"] = number(*outcome.rates.peak_gflops_core);
   if (outcome.rates.link_gbps) row["environment"]["link_gbps"] = number(*outcome.rates.link_gbps);

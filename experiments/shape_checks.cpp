@@ -18,6 +18,8 @@ using Path = std::vector<std::string>;
 constexpr int64_t kMaxPairs = int64_t{1} << 62;
 constexpr int64_t kMaxBytes = int64_t{1} << 60;
 constexpr int64_t kMaxRanks = int64_t{1} << 16;
+constexpr int64_t kMaxRounds = 10'000;
+constexpr int64_t kMaxTokens = int64_t{1} << 40;
 
 class ShapeChecker {
  public:
@@ -50,10 +52,55 @@ class ShapeChecker {
     }
   }
 
+  /// Rounds as the sequences that they make; an empty list where something is wrong with them.
+  json check_rounds() {
+    const json& rounds = values_["problem"]["rounds"];
+    if (values_["problem"].contains("sequences")) {
+      report({"problem", "rounds"}, "problem.rounds: not together with problem.sequences; give one of them");
+      return json::array();
+    }
+    std::vector<int64_t> tokens;
+    int64_t count = 0;
+    for (size_t i = 0; i < rounds.size(); ++i) {
+      const json& queries = rounds[i].is_object() ? rounds[i].value("query", json()) : json();
+      const int64_t repeat = rounds[i].is_object() ? rounds[i].value("repeat", int64_t{1}) : 1;
+      if (!queries.is_array()) return json::array();
+      if (i > 0 && queries.size() != tokens.size()) {
+        report({"problem", "rounds", std::to_string(i), "query"},
+               fmt::format("problem.rounds.{}.query: {} sequences, but those before have {}", i, queries.size(),
+                           tokens.size()));
+        return json::array();
+      }
+      tokens.resize(queries.size(), 0);
+      count += repeat;
+      for (size_t s = 0; s < tokens.size(); ++s) {
+        if (!queries[s].is_number_integer()) return json::array();
+        tokens[s] = std::min(tokens[s] + queries[s].get<int64_t>() * std::min(repeat, kMaxRounds), kMaxTokens * 2);
+      }
+    }
+    if (count > kMaxRounds) {
+      report({"problem", "rounds"}, fmt::format("problem.rounds: {} rounds; allowed: at most {}", count, kMaxRounds));
+      return json::array();
+    }
+    json sequences = json::array();
+    for (size_t s = 0; s < tokens.size(); ++s) {
+      if (tokens[s] > kMaxTokens) {
+        report({"problem", "rounds"},
+               fmt::format("problem.rounds: sequence {} grows beyond {} tokens in all", s, kMaxTokens));
+        return json::array();
+      }
+      sequences.push_back({{"query", tokens[s]}, {"cached", 0}});
+    }
+    return sequences;
+  }
+
   void check_sizes() {
     const auto found = values_.find("problem");
-    if (found == values_.end() || !found->contains("sequences")) return;
-    const json& sequences = (*found)["sequences"];
+    if (found == values_.end()) return;
+    const bool has_rounds = found->contains("rounds") && (*found)["rounds"].is_array();
+    if (!has_rounds && !found->contains("sequences")) return;
+    const json sequences = has_rounds ? check_rounds() : (*found)["sequences"];
+    const std::string name = has_rounds ? "rounds" : "sequences";
     int64_t pairs = 0;
     int64_t tokens = 0;
     for (size_t i = 0; i < sequences.size(); ++i) {
@@ -64,8 +111,8 @@ class ShapeChecker {
       if (__builtin_mul_overflow(query, length, &more) || __builtin_add_overflow(pairs, more, &pairs) ||
           pairs > kMaxPairs) {
         report(
-            {"problem", "sequences", std::to_string(i)},
-            fmt::format("problem.sequences: {} queries on {} keys; allowed: at most 2^62 pairs in all", query, length));
+            has_rounds ? Path{"problem", name} : Path{"problem", name, std::to_string(i)},
+            fmt::format("problem.{}: {} queries on {} keys; allowed: at most 2^62 pairs in all", name, query, length));
         return;
       }
     }
@@ -74,9 +121,9 @@ class ShapeChecker {
     if (!heads || !dim) return;
     int64_t bytes = 0;
     if (__builtin_mul_overflow(tokens, *heads * *dim * 8, &bytes) || bytes > kMaxBytes) {
-      report({"problem", "sequences"},
-             fmt::format("problem.sequences: {} tokens of {} heads of {} channels; allowed: at most 2^57 in all",
-                         tokens, *heads, *dim));
+      report({"problem", name},
+             fmt::format("problem.{}: {} tokens of {} heads of {} channels; allowed: at most 2^57 in all", name, tokens,
+                         *heads, *dim));
     }
   }
 

@@ -14,13 +14,29 @@
 namespace ringfold {
 
 /// What a key of an experiment file takes. `word`: one of KeySpec::words, or a map if the key has keys under it.
-enum class KeyType { map, list, integer, number, boolean, word, text, strategies, transport, kernel, passes, sweep };
+/// `list`: or, where the key has a default, that; `integers`: a list of them.
+enum class KeyType {
+  map,
+  list,
+  integer,
+  integers,
+  number,
+  boolean,
+  word,
+  text,
+  strategies,
+  transport,
+  kernel,
+  passes,
+  sweep
+};
 
 /// One key of the file. The table of these validates files, fills in defaults, and makes the JSON Schema and the docs.
 struct KeySpec {
   std::string_view path{};  ///< dotted; "[]" stands for an index
   KeyType type = KeyType::map;
   bool is_required = false;         ///< within the map around it
+  std::string_view unless{};        ///< the key beside it that stands in its place
   std::string_view default_text{};  ///< as YAML; empty: absent unless given
   int64_t min = 0;                  ///< integer: inclusive
   int64_t max = 0;

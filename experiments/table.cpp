@@ -59,6 +59,20 @@ std::string tflops_text(const Row& row) {
   return number_text(number_of(row["timing"]["tflops_per_rank"]));
 }
 
+double decode_rate_of(const Row& row, const char* field) {
+  return row.contains("timing") && row["timing"].contains(field) ? number_of(row["timing"][field]) : 0;
+}
+
+std::string token_rate_text(const Row& row) {
+  const double rate = decode_rate_of(row, "tokens_per_second");
+  return rate > 0 ? number_text(rate) : "";
+}
+
+std::string memory_share_text(const Row& row) {
+  const double limit = decode_rate_of(row, "memory_gbps");
+  return limit > 0 ? fmt::format("{:.0f}%", 100 * decode_rate_of(row, "kv_gbps") / limit) : "";
+}
+
 std::string sent_text(const Row& row) {
   return row.contains("plan") ? bytes_text(largest(row["plan"]["sent_bytes"])) : "";
 }
@@ -126,6 +140,8 @@ std::vector<Column> columns_of(const std::vector<Row>& rows, const std::vector<b
   add("spread", false, 8, spread_text);
   add("of ideal", false, 14, ideal_text);
   add("TFLOP/s", false, 15, tflops_text);
+  add("token/s", false, 7, token_rate_text);
+  add("of memory", false, 6, memory_share_text);
   add("sent", false, 13, sent_text);
   add("x min", false, 10, ratio_text);
   add("imbal.", false, 11, imbalance_text);

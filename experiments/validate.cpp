@@ -40,9 +40,9 @@ class Validator {
     for (const KeySpec* key : keys) {
       const std::string name(last_part(key->path));
       if (node.find(name) != nullptr) continue;
-      if (key->is_required) {
+      if (key->is_required && (key->unless.empty() || node.find(std::string(key->unless)) == nullptr)) {
         diagnostics_.add(node.mark, fmt::format("{} is missing; it takes {}", shown(*key), allowed_text(*key)));
-      } else if (!key->default_text.empty()) {
+      } else if (!key->is_required && !key->default_text.empty()) {
         out[name] = value_of(default_of(*key), *key);
       }
     }
@@ -55,6 +55,7 @@ class Validator {
       case KeyType::map: return node.kind == YamlNode::Kind::map ? map_of(node, key.path) : refuse(node, key);
       case KeyType::list: return list_of(node, key);
       case KeyType::integer: return integer_of(node, key);
+      case KeyType::integers: return integers_of(node, key);
       case KeyType::number: return number_of(node, key);
       case KeyType::boolean: return boolean_of(node, key);
       case KeyType::word: return word_of(node, key);
@@ -93,7 +94,18 @@ class Validator {
                                                  suggestion(entry.key, names), join(names, ", ")));
   }
 
+  json integers_of(const YamlNode& node, const KeySpec& key) {
+    if (node.kind != YamlNode::Kind::list || node.items.empty()) return refuse(node, key);
+    json out = json::array();
+    for (const YamlNode& item : node.items) {
+      if (diagnostics_.full()) break;
+      out.push_back(integer_of(item, key));
+    }
+    return out;
+  }
+
   json list_of(const YamlNode& node, const KeySpec& key) {
+    if (is_plain(node) && !key.default_text.empty() && node.text == key.default_text) return json::parse(node.text);
     if (node.kind != YamlNode::Kind::list || node.items.empty()) return refuse(node, key);
     const KeySpec* item_key = find_key(std::string(key.path) + "[]");
     json out = json::array();

@@ -3,6 +3,7 @@
 #include "lib/error.h"
 
 #include <algorithm>
+#include <numbers>
 
 namespace ringfold {
 
@@ -118,6 +119,10 @@ void BlockAttender::fold(QueryTile& tile) {
   const size_t index = find_products(tile.lanes, padded, products);
   products->scores[index](tile.q, panel_.k() + seen.begin * panel_.k_stride(), scores);
 
+  if (task_->softcap > 0) {
+    const auto factor = static_cast<float>(task_->softcap * std::numbers::log2e);
+    ops_->cap_scores(scores, kTileRows, tile.lanes, keys, factor);
+  }
   if (seen.partly) set_bounds(tile, seen);
   ops_->fold_scores({scores, kTileRows, tile.lanes, keys, seen.partly ? first_seen_.data() : nullptr,
                      seen.partly ? end_seen_.data() : nullptr, tile.maximum.data(), tile.sum.data(),

@@ -20,7 +20,9 @@ class CpuFast : public HostKernel {
   }
 
   Capabilities capabilities() const override {
-    return {MemoryKind::host, true, true, [](const Problem&) -> std::optional<std::string> { return std::nullopt; }};
+    Capabilities can;
+    can.softcaps = can.rotates = can.pages = true;
+    return can;
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

@@ -70,7 +70,8 @@ float attend_row(const AttendTask& task, const Keys& keys, const Eigen::VectorXd
     std::fill_n(o, task.dim, 0.0f);
     return -std::numeric_limits<float>::infinity();
   }
-  const Eigen::VectorXd logits = keys.k.middleRows(begin - first, count) * q * task.scale;
+  Eigen::VectorXd logits = keys.k.middleRows(begin - first, count) * q * task.scale;
+  if (task.softcap > 0) logits = task.softcap * (logits / task.softcap).array().tanh();
   const double largest = logits.maxCoeff();
   const Eigen::VectorXd weights = (logits.array() - largest).exp();
   const double total = weights.sum();
@@ -84,7 +85,9 @@ class CpuReference : public HostKernel {
   using HostKernel::HostKernel;
 
   Capabilities capabilities() const override {
-    return {MemoryKind::host, true, true, [](const Problem&) -> std::optional<std::string> { return std::nullopt; }};
+    Capabilities can;
+    can.softcaps = can.rotates = can.pages = true;
+    return can;
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/host_device.h"
+#include "kernels/host_rotation.h"
 #include "kernels/host_state.h"
 #include "lib/kernel.h"
 
@@ -14,6 +15,8 @@ class HostKernel : public Kernel {
   void merge(Queue&, const MergeTask& task) override { merge_on_host(task); }
   void finish(Queue&, const FinishTask& task) override { finish_on_host(task); }
   void copy(Queue&, const CopyTask& task) override { copy_on_host(task); }
+  void rotate(Queue&, const RotateTask& task) override { rotate_on_host(task); }
+  void prepare(KernelTask& task) override { prepare_on_host(task); }
 
  private:
   HostDevice device_;

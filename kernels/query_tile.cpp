@@ -61,7 +61,7 @@ void load_queries(const VectorOps& ops, const AttendTask& task, const AttendPlan
   tile.touched = false;
   tile.maximum.fill(std::numeric_limits<float>::lowest());
   tile.sum.fill(0.0f);
-  const float scale = static_cast<float>(task.scale * std::numbers::log2e);
+  const float scale = static_cast<float>(task.scale * (task.softcap > 0 ? 1 / task.softcap : std::numbers::log2e));
   size_t run = block.first_run;
   for (int row = 0; row < rows; ++row) {
     const int64_t token = (first + row) / block.heads.size();

@@ -25,7 +25,8 @@ struct QueryTile {
   alignas(64) std::array<float, kTileRows> sum{};
 };
 
-/// Sets up rows [first, first + rows) of a block: q [dim][kTileRows] is filled with the queries times scale x log2 e.
+/// Sets up rows [first, first + rows) of a block: q [dim][kTileRows] is filled with the queries times scale x log2 e,
+/// or, under a softcap, times scale / softcap.
 /// `buffer`: kTileRows x dim floats.
 void load_queries(const VectorOps& ops, const AttendTask& task, const AttendPlan& plan, const AttendBlock& block,
                   int64_t first, int rows, float* buffer, QueryTile& tile);

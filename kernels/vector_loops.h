@@ -4,9 +4,10 @@
 // here has internal linkage and nothing of the standard library is used: an inline function shared between such files
 // could be linked in the form that the machine at hand cannot run.
 //
-// V has kLanes floats and: load, store, set, +, -, *, greatest(a, b) (b if either is NaN), fma(a, b, c) = a b + c,
-// power(t) = 2^(low bits of t - 127) (low bits 0: zero), hide(x, bounds, key) (-inf in lanes that do not see the key),
-// and transpose_block(from, from_stride, to, to_stride): kBlock x kBlock elements.
+// V has kLanes floats and: load, store, set, +, -, *, /, greatest(a, b) (b if either is NaN), fma(a, b, c) = a b + c,
+// magnitude(x) = |x|, signed_as(x, y) (x >= 0 with the sign of y), below(a, limit, x, y) (x in lanes where a < limit,
+// else y), power(t) = 2^(low bits of t - 127) (low bits 0: zero), hide(x, bounds, key) (-inf in lanes that do not see
+// the key), and transpose_block(from, from_stride, to, to_stride): kBlock x kBlock elements.
 
 #include "kernels/vector_ops.h"
 
@@ -58,6 +59,48 @@ void exp2_loop(const float* x, int64_t count, float* y) {
     V one[1] = {V::load(x + i)};
     exp2_of(one);
     one[0].store(y + i);
+  }
+}
+
+// x = tanh x, sign and NaN kept: near 0 an odd polynomial of degree 11 (Cephes, tanhf), beyond it
+// (1 - 2^(-2 |x| log2 e)) / (1 + 2^(-2 |x| log2 e)), where the numerator loses little.
+template <typename V, int kCount>
+inline __attribute__((always_inline)) void tanh_of(V (&x)[kCount]) {
+  constexpr float kFactors[] = {2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f};
+  V e[kCount];
+  V square[kCount];
+  V p[kCount];
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) e[i] = V::magnitude(x[i]) * V::set(-2.885390081777927f);
+  exp2_of(e);
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) square[i] = x[i] * x[i];
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) p[i] = V::fma(square[i], V::set(-5.70498872745e-3f), V::set(kFactors[0]));
+#pragma GCC unroll 3
+  for (int step = 1; step < 4; ++step) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) p[i] = V::fma(p[i], square[i], V::set(kFactors[step]));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) {
+    const V far = V::signed_as((V::set(1.0f) - e[i]) / (V::set(1.0f) + e[i]), x[i]);
+    x[i] = V::below(V::magnitude(x[i]), 0.625f, V::fma(p[i] * square[i], x[i], x[i]), far);
+  }
+}
+
+template <typename V>
+void cap_scores_loop(float* scores, int stride, int rows, int keys, float factor) {
+  constexpr int kVectors = kColumnVectors<V>;
+  for (int key = 0; key < keys; ++key, scores += stride) {
+    for (int lane = 0; lane < rows; lane += kColumn) {
+      V x[kVectors];
+#pragma GCC unroll 2
+      for (int i = 0; i < kVectors; ++i) x[i] = V::load(scores + lane + i * V::kLanes);
+      tanh_of(x);
+#pragma GCC unroll 2
+      for (int i = 0; i < kVectors; ++i) (x[i] * V::set(factor)).store(scores + lane + i * V::kLanes);
+    }
   }
 }
 

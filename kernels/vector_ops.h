@@ -27,6 +27,9 @@ struct VectorOps {
   /// y = 2^x for x <= 0, relative error under 4 x 2^-24 (3 where fma rounds once), exactly 1 at 0, exactly 0 below
   /// -126.5. count % 16 == 0.
   void (*exp2)(const float* x, int64_t count, float* y);
+  /// scores[key * stride + row] = factor tanh(scores[...]) for rows (a multiple of 16) and keys; tanh's relative error
+  /// is under 4 x 2^-24, its sign exact, and 0 stays 0.
+  void (*cap_scores)(float* scores, int stride, int rows, int keys, float factor);
   /// Updates the running maximum and sum, and turns scores into weights; keys that a row does not see weigh 0.
   void (*fold_scores)(const ScoreTile& tile);
   /// o [channels][stride] = o * correction + part, over `rows` lanes (a multiple of 16).

@@ -26,6 +26,12 @@ struct Avx2 {
   Avx2 operator+(Avx2 b) const { return {_mm256_add_ps(v, b.v)}; }
   Avx2 operator-(Avx2 b) const { return {_mm256_sub_ps(v, b.v)}; }
   Avx2 operator*(Avx2 b) const { return {_mm256_mul_ps(v, b.v)}; }
+  Avx2 operator/(Avx2 b) const { return {_mm256_div_ps(v, b.v)}; }
+  static Avx2 magnitude(Avx2 x) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), x.v)}; }
+  static Avx2 signed_as(Avx2 x, Avx2 y) { return {_mm256_or_ps(x.v, _mm256_and_ps(_mm256_set1_ps(-0.0f), y.v))}; }
+  static Avx2 below(Avx2 a, float limit, Avx2 x, Avx2 y) {
+    return {_mm256_blendv_ps(y.v, x.v, _mm256_cmp_ps(a.v, _mm256_set1_ps(limit), _CMP_LT_OQ))};
+  }
   static Avx2 greatest(Avx2 a, Avx2 b) { return {_mm256_max_ps(a.v, b.v)}; }
   static Avx2 fma(Avx2 a, Avx2 b, Avx2 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   static Avx2 power(Avx2 t) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t.v), 23))}; }
@@ -43,8 +49,13 @@ struct Avx2 {
 }  // namespace
 
 const VectorOps* avx2_ops() {
-  static const VectorOps ops = {
-      "AVX2", exp2_loop<Avx2>, fold_scores_loop<Avx2>, fold_output_loop<Avx2>, transpose_loop<Avx2>, load_by_8};
+  static const VectorOps ops = {"AVX2",
+                                exp2_loop<Avx2>,
+                                cap_scores_loop<Avx2>,
+                                fold_scores_loop<Avx2>,
+                                fold_output_loop<Avx2>,
+                                transpose_loop<Avx2>,
+                                load_by_8};
   return &ops;
 }
 

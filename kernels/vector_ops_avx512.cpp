@@ -25,6 +25,15 @@ struct Avx512 {
   Avx512 operator+(Avx512 b) const { return {_mm512_add_ps(v, b.v)}; }
   Avx512 operator-(Avx512 b) const { return {_mm512_sub_ps(v, b.v)}; }
   Avx512 operator*(Avx512 b) const { return {_mm512_mul_ps(v, b.v)}; }
+  Avx512 operator/(Avx512 b) const { return {_mm512_div_ps(v, b.v)}; }
+  static Avx512 magnitude(Avx512 x) { return {_mm512_abs_ps(x.v)}; }
+  static Avx512 signed_as(Avx512 x, Avx512 y) {
+    const __m512i sign = _mm512_and_epi32(_mm512_set1_epi32(INT32_MIN), _mm512_castps_si512(y.v));
+    return {_mm512_castsi512_ps(_mm512_or_epi32(sign, _mm512_castps_si512(x.v)))};
+  }
+  static Avx512 below(Avx512 a, float limit, Avx512 x, Avx512 y) {
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, _mm512_set1_ps(limit), _CMP_LT_OQ), y.v, x.v)};
+  }
   static Avx512 greatest(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
   static Avx512 fma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static Avx512 power(Avx512 t) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t.v), 23))}; }
@@ -41,9 +50,13 @@ struct Avx512 {
 }  // namespace
 
 const VectorOps* avx512_ops() {
-  static const VectorOps ops = {
-      "AVX-512", exp2_loop<Avx512>, fold_scores_loop<Avx512>, fold_output_loop<Avx512>, transpose_loop<Avx512>,
-      load_by_8};
+  static const VectorOps ops = {"AVX-512",
+                                exp2_loop<Avx512>,
+                                cap_scores_loop<Avx512>,
+                                fold_scores_loop<Avx512>,
+                                fold_output_loop<Avx512>,
+                                transpose_loop<Avx512>,
+                                load_by_8};
   return &ops;
 }
 

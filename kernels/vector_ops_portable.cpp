@@ -45,6 +45,18 @@ struct Portable {
   Portable operator*(const Portable& b) const {
     return each([&](int i) { return v[i] * b.v[i]; });
   }
+  Portable operator/(const Portable& b) const {
+    return each([&](int i) { return v[i] / b.v[i]; });
+  }
+  static Portable magnitude(const Portable& x) {
+    return each([&](int i) { return __builtin_fabsf(x.v[i]); });
+  }
+  static Portable signed_as(const Portable& x, const Portable& y) {
+    return each([&](int i) { return __builtin_copysignf(x.v[i], y.v[i]); });
+  }
+  static Portable below(const Portable& a, float limit, const Portable& x, const Portable& y) {
+    return each([&](int i) { return a.v[i] < limit ? x.v[i] : y.v[i]; });
+  }
   static Portable greatest(const Portable& a, const Portable& b) {
     return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
   }
@@ -68,9 +80,13 @@ struct Portable {
 }  // namespace
 
 const VectorOps* portable_ops() {
-  static const VectorOps ops = {
-      "portable C++",           exp2_loop<Portable>, fold_scores_loop<Portable>, fold_output_loop<Portable>,
-      transpose_loop<Portable>, load_floats};
+  static const VectorOps ops = {"portable C++",
+                                exp2_loop<Portable>,
+                                cap_scores_loop<Portable>,
+                                fold_scores_loop<Portable>,
+                                fold_output_loop<Portable>,
+                                transpose_loop<Portable>,
+                                load_floats};
   return &ops;
 }
 

@@ -3,6 +3,7 @@
 #include "lib/error.h"
 #include "lib/executor.h"
 #include "lib/lifetimes.h"
+#include "lib/pages.h"
 
 #include <utility>
 
@@ -94,6 +95,7 @@ class Binder {
     }
     AttendTask task{plane(attend.q, 0),      {}, state(rows), fold, attend.mask, dim_, problem_.heads.group(),
                     problem_.softmax_scale()};
+    task.softcap = problem_.softcap.value_or(0.0);
     for (const View& view : attend.kv) {
       task.kv.push_back({plane(view, 0), plane(view, 1)});
       if (!capabilities_.many_kv_pieces) {
@@ -115,6 +117,14 @@ class Binder {
   void bind_one(int, const Copy& gather) {
     name(whole(gather.block));
     for (const View& part : gather.parts) copy(part, gather.block);
+  }
+
+  void bind_one(int, const Rotate& rotate) {
+    name(rotate.source);
+    const View to = whole(rotate.block);
+    bound_.tasks.emplace_back(RotateTask{plane(rotate.source, 0), plane(to, 0), dim_, *problem_.rope});
+    if (block(rotate.block).kind != BlockKind::kv) return;
+    bound_.tasks.emplace_back(CopyTask{plane(rotate.source, 1), plane(to, 1), dim_});
   }
 
   void bind_one(int, const Finish& finish) {
@@ -172,6 +182,7 @@ void BoundOperation::compute(Kernel& kernel, Queue& queue) const {
     void operator()(const MergeTask& task) const { kernel.merge(queue, task); }
     void operator()(const CopyTask& task) const { kernel.copy(queue, task); }
     void operator()(const FinishTask& task) const { kernel.finish(queue, task); }
+    void operator()(const RotateTask& task) const { kernel.rotate(queue, task); }
   };
   for (const KernelTask& task : tasks) std::visit(Caller{kernel, queue}, task);
 }
@@ -205,8 +216,8 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim,
   int64_t plane_offset = 0;  // elements from a head's first plane
   if (block.layout == Layout::heads_outer) {
     tensor.row_stride = channels_of(block.kind, plane, dim);
-    tensor.head_stride = block.tokens.size() * row;
-    plane_offset = plane * block.tokens.size() * dim;
+    tensor.head_stride = memory_rows(block) * row;
+    plane_offset = plane * memory_rows(block) * dim;
   } else {
     tensor.row_stride = block.heads.size() * row;
     tensor.head_stride = row;
@@ -214,6 +225,11 @@ Tensor plane_tensor(const Block& block, std::byte* data, int plane, int64_t dim,
   }
   const int64_t elements = heads.empty() ? 0 : (heads.begin - block.heads.begin) * tensor.head_stride + plane_offset;
   tensor.data = data + elements * bytes_of(block.dtype);
+  tensor.page_size = block.page_size;
+  if (block.page_size > 0) {
+    tensor.segments = paged_segments(block, tokens);
+    return tensor;
+  }
   for (const TokenRange& range : tokens.ranges()) {
     tensor.segments.push_back(
         {range.sequence, range.begin, range.end, block.tokens.row_of(range.sequence, range.begin)});

@@ -18,12 +18,18 @@ class Agreement {
              name(send.view.block), to_string(send.view.tokens, 4), to_string(send.view.heads));
       }
     }
-    for (const Receive& receive : exchange.receives) peer(receive.peer, "receives from");
+    for (const Receive& receive : exchange.receives) {
+      peer(receive.peer, "receives from");
+      if (block(receive.block).page_size == 0) continue;
+      fail(Proof::data_flow, "receives {} in pages, but an exchange fills one piece of memory", name(receive.block));
+    }
     return ok_;
   }
 
   bool operator()(const Attend& attend) {
     kind(attend.q.block, BlockKind::q);
+    rotated(attend.q.block);
+    for (const View& kv : attend.kv) rotated(kv.block);
     const HeadRange needed = kv_heads_of(place_.schedule.problem, attend.q.heads);
     for (const View& kv : attend.kv) {
       if (!kind(kv.block, BlockKind::kv) || kv.heads.contains(needed)) continue;
@@ -55,6 +61,10 @@ class Agreement {
         fail(Proof::data_flow, "copies {} of {} into {} of {}", to_string(block(part.block).dtype), name(part.block),
              to_string(to.dtype), name(copy.block));
       }
+      if (block(part.block).rotated != to.rotated) {
+        fail(Proof::data_flow, "copies {}rotated rows of {} into {}rotated ones of {}",
+             block(part.block).rotated ? "" : "un", name(part.block), to.rotated ? "" : "un", name(copy.block));
+      }
       holds(copy.block, part, "rows");
       tiles.push_back({part.tokens, part.heads, place_.rank, part.block});
     }
@@ -62,6 +72,23 @@ class Agreement {
     if (const auto fault = tiling_fault(tiles, to.tokens, to.heads)) {
       fail(Proof::data_flow, "{} of {} {}", describe(fault->tokens, fault->heads), name(copy.block),
            fault->first == nullptr ? "is filled by no part" : "is filled twice");
+    }
+    return ok_;
+  }
+
+  bool operator()(const Rotate& rotate) {
+    const Block& from = block(rotate.source.block);
+    const Block& to = block(rotate.block);
+    if (!place_.schedule.problem.rope) fail(Proof::data_flow, "rotates, but the problem has no rotary embedding");
+    if (from.kind != BlockKind::kv && !kind(rotate.source.block, BlockKind::q)) return false;
+    kind(rotate.block, from.kind);
+    if (from.rotated || !to.rotated) {
+      fail(Proof::data_flow, "makes {} of {}, which is rotated {}", name(rotate.block), name(rotate.source.block),
+           from.rotated ? "already" : "nowhere");
+    }
+    if (to.tokens != rotate.source.tokens || to.heads != rotate.source.heads) {
+      fail(Proof::data_flow, "makes {} from rows {} x heads {} of {}", name(rotate.block),
+           to_string(rotate.source.tokens, 4), to_string(rotate.source.heads), name(rotate.source.block));
     }
     return ok_;
   }
@@ -92,6 +119,13 @@ class Agreement {
   bool kind(BlockId id, BlockKind wanted) {
     if (block(id).kind == wanted) return true;
     return fail(Proof::data_flow, "{} is used as {}", name(id), to_string(wanted));
+  }
+
+  /// Attended rows are rotated if the problem has a rotary embedding, and only then.
+  void rotated(BlockId id) {
+    if (block(id).rotated == place_.schedule.problem.rope.has_value()) return;
+    fail(Proof::data_flow, "attends {}, which is {}", name(id),
+         block(id).rotated ? "rotated without need" : "not rotated, but the problem has a rotary embedding");
   }
 
   void peer(int peer, const char* verb) {

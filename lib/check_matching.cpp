@@ -117,7 +117,7 @@ class Matching {
     const Block& from = program(send.sender).blocks[static_cast<size_t>(view.block)];
     const Block& to = program(receiver).blocks[static_cast<size_t>(made)];
     if (from.kind == to.kind && from.dtype == to.dtype && from.layout == to.layout && view.tokens == to.tokens &&
-        view.heads == to.heads) {
+        view.heads == to.heads && from.rotated == to.rotated) {
       return;
     }
     const int64_t dim = schedule_.problem.heads.dim;
@@ -126,7 +126,9 @@ class Matching {
                   describe(program(receiver), made), bytes_of(to, dim), send.sender, send.operation,
                   to_string(from.kind), to_string(view.tokens, 4), to_string(view.heads),
                   bytes_of(from, view.tokens.size(), view.heads.size(), dim),
-                  from.layout == to.layout ? "" : ", in another layout");
+                  from.layout != to.layout     ? ", in another layout"
+                  : from.rotated != to.rotated ? ", one of them rotated"
+                                               : "");
   }
 
   const Schedule& schedule_;

@@ -61,6 +61,8 @@ class ProgramWalk {
     const bool fp32 = it.kind == BlockKind::state || it.kind == BlockKind::lse;
     const DType wanted = fp32 ? DType::fp32 : schedule_.problem.dtype;
     if (it.dtype != wanted) fail("{} is {}, not {}", name(id), to_string(it.dtype), to_string(wanted));
+    if (it.page_size < 0 || (it.page_size > 0 && it.kind != BlockKind::kv)) fail("{} is in pages", name(id));
+    if (it.rotated && it.kind != BlockKind::q && it.kind != BlockKind::kv) fail("{} is rotated", name(id));
     const Heads& heads = schedule_.problem.heads;
     const int64_t most = it.kind == BlockKind::kv ? heads.kv : heads.query;
     if (it.heads.begin < 0 || it.heads.begin > it.heads.end || it.heads.end > most) {
@@ -89,6 +91,7 @@ class ProgramWalk {
   void input(BlockId id) {
     if (!make(id)) return;
     if (at(id).kind != BlockKind::q && at(id).kind != BlockKind::kv) fail("{} is an input", name(id));
+    if (at(id).rotated) fail("input {} is rotated by nobody", name(id));
   }
 
   void output(BlockId id) {
@@ -157,6 +160,7 @@ bool check_problem(const Schedule& schedule, Findings& findings) {
       dtype > static_cast<int>(DType::fp16)) {
     return refuse("the problem's mask or dtype is unknown");
   }
+  if (problem.rope && heads.dim % 2 != 0) return refuse("the problem rotates pairs of an odd number of channels");
   double tokens = 0;
   for (const Sequence& sequence : problem.sequences) {
     if (sequence.query < 0 || sequence.cached < 0) return refuse("the problem has a sequence of negative length");

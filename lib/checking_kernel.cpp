@@ -112,6 +112,9 @@ Capabilities CheckingKernel::capabilities() const {
   const Capabilities judge = judge_.capabilities();
   both.folds = both.folds && judge.folds;
   both.many_kv_pieces = both.many_kv_pieces && judge.many_kv_pieces;
+  both.softcaps = both.softcaps && judge.softcaps;
+  both.rotates = both.rotates && judge.rotates;
+  both.pages = both.pages && judge.pages;
   both.refuses = [mine = both.refuses, other = judge.refuses](const Problem& problem) -> std::optional<std::string> {
     if (mine) {
       if (auto reason = mine(problem)) return reason;
@@ -178,6 +181,17 @@ void CheckingKernel::copy(Queue& queue, const CopyTask& task) {
   judge_.copy(queue, again);
   queue.synchronize();
   compare_bits("copy", task.to, again.to, task.channels);
+}
+
+void CheckingKernel::rotate(Queue& queue, const RotateTask& task) {
+  const Shadow to(task.to, task.dim);
+  RotateTask again = task;
+  again.to = to.tensor();
+  again.prepared = nullptr;
+  judged_.rotate(queue, task);
+  judge_.rotate(queue, again);
+  queue.synchronize();
+  compare_bits("rotate", task.to, again.to, task.dim);
 }
 
 void CheckingKernel::compare_states(std::string_view what, const StateTensor& got, const StateTensor& wanted,

@@ -40,6 +40,10 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   const double summed = std::hypot(sums.o, sums.w);  // where values cancel, what was added up is larger than O
   bounds.out = eps * ((8 + 2 * std::sqrt(m)) * summed + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
                sums.dust_v[merged] + dust * sums.o;
+  if (how.approximate_tanh) {
+    bounds.lse += 0x1p-10 * sums.t;
+    bounds.out += 0x1p-10 * sums.peak * sums.w;
+  }
   if (input == DType::fp32) return bounds;
   const double u = input == DType::bf16 ? 0x1p-8 : 0x1p-11;
   const double g = output == DType::fp32 ? u * sums.w : u * summed;

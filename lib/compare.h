@@ -16,8 +16,9 @@ namespace ringfold {
 
 /// How a row was summed: known from the plan. Upper bounds serve.
 struct Accumulation {
-  int64_t partials = 1;       ///< P: states merged or folded into the row
-  int64_t keys_per_call = 0;  ///< m: most keys that one kernel call accumulates; 0: all keys of the row
+  int64_t partials = 1;           ///< P: states merged or folded into the row
+  int64_t keys_per_call = 0;      ///< m: most keys that one kernel call accumulates; 0: all keys of the row
+  bool approximate_tanh = false;  ///< under a softcap, by a kernel that says so
 };
 
 /// What a correct row keeps to: docs/numerics.md derives every term.

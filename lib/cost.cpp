@@ -31,6 +31,11 @@ class RankCost {
       to[peer] = 0;
     }
     cost_.peak_bytes[rank_] = peak_bytes_of(program_, schedule_.problem.heads.dim);
+    if (!schedule_.problem.page_size) return;
+    for (const BlockId id : program_.inputs) {
+      const Block& block = program_.blocks[static_cast<size_t>(id)];
+      if (block.page_size > 0) cost_.pages[rank_] += memory_rows(block) / block.page_size;
+    }
   }
 
  private:
@@ -74,6 +79,7 @@ Cost cost_of(const Schedule& schedule) {
     list->assign(ranks, 0);
   }
   cost.flops.assign(ranks, 0);
+  if (schedule.problem.page_size) cost.pages.assign(ranks, 0);
   std::vector<int64_t> to(ranks, 0);
   for (size_t rank = 0; rank < ranks; ++rank) RankCost(schedule, rank, cost).run(to);
   cost.minimum_sent_bytes = minimum_sent_bytes(schedule);

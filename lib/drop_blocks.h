@@ -26,6 +26,9 @@ void rename_blocks(Operation& operation, Rename&& rename) {
   } else if (auto* copy = std::get_if<Copy>(&operation)) {
     views(copy->parts);
     rename(copy->block);
+  } else if (auto* rotate = std::get_if<Rotate>(&operation)) {
+    rename(rotate->source.block);
+    rename(rotate->block);
   } else if (auto* finish = std::get_if<Finish>(&operation)) {
     rename(finish->state.block);
     rename(finish->out);

@@ -82,6 +82,8 @@ void Executor::Impl::bind() {
   RINGFOLD_INVARIANT(program.offsets.size() == program.blocks.size(), "rank {}: no buffers assigned", rank);
   const Capabilities capabilities = kernel.capabilities();
   const MemoryKind memory = kernel.device().memory_kind();
+  const std::optional<std::string> missing = missing_variant(capabilities, schedule.problem);
+  RINGFOLD_CHECK(!missing, ExitCode::unavailable, "{}", missing.value_or(""));
   if (program.arena_bytes > 0) arena = kernel.device().allocate(program.arena_bytes);
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);

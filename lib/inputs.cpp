@@ -3,6 +3,7 @@
 #include "lib/dtype.h"
 #include "lib/error.h"
 #include "lib/input_row.h"
+#include "lib/rotary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -41,6 +42,14 @@ std::string_view to_string(InputKind kind) {
     case InputKind::cancel: return "cancel";
   }
   RINGFOLD_INVARIANT(false, "input kind {}", static_cast<int>(kind));
+}
+
+void InputSource::read_rotated(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
+  read(tensor, tokens, head, out);
+  if (!problem_.rope || tensor == InputTensor::v) return;
+  for (int64_t position = tokens.begin; position < tokens.end; ++position, out += problem_.heads.dim) {
+    rotate_row(*problem_.rope, problem_.dtype, position, problem_.heads.dim, out);
+  }
 }
 
 bool InputSource::known_answer(const QueryRow&, ReferenceRow&) const { return false; }

@@ -15,7 +15,7 @@ std::string_view to_string(InputKind kind);
 
 class GeneratedInputs;
 
-/// Q, K and V of a problem, by global position: whoever asks for a row gets the same bits.
+/// Q, K and V of a problem, not rotated, by global position: whoever asks for a row gets the same bits.
 /// Immutable, so that all ranks may read it at once.
 class InputSource {
  public:
@@ -26,6 +26,8 @@ class InputSource {
   /// Rows of one head (query head for q, kv head for k and v) into out[token][dim]. Every value is one of the
   /// problem's dtype. q: new tokens only (positions cached .. length - 1).
   virtual void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const = 0;
+  /// The same as they are attended: Q and K rotated where the problem has a rotary embedding.
+  void read_rotated(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const;
   /// How the values were generated, if they were.
   virtual std::optional<InputKind> kind() const { return std::nullopt; }
   /// The generator behind the values, for whoever makes them elsewhere; null if they were not generated.
@@ -46,7 +48,8 @@ class GeneratedInputs final : public InputSource {
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
   std::optional<InputKind> kind() const override { return recipe_.kind; }
   const GeneratedInputs* generated() const override { return this; }
-  /// count: always. needle: where every position has a code of its own (dim >= bits of the last position).
+  /// count: always. needle: where every position has a code of its own (dim >= bits of the last position), and nothing
+  /// is done to logits but scaling.
   bool known_answer(const QueryRow& row, ReferenceRow& answer) const override;
 
   const InputRecipe& recipe() const { return recipe_; }

@@ -35,6 +35,9 @@ struct Tensor {
   int64_t head_stride = 0;  ///< in elements
   HeadRange heads;          ///< global head numbers
   std::vector<Segment> segments;
+  /// Above 0: rows lie in pages of so many, and each segment within one: page s.row / page_size, from row s.row %
+  /// page_size on, which is 0 but where a page goes on after a gap in positions.
+  int64_t page_size = 0;
 };
 
 struct KvPiece {
@@ -71,6 +74,7 @@ struct AttendTask {
   int64_t dim = 0;
   int64_t group = 1;  ///< query heads per kv head
   double scale = 1.0;
+  double softcap = 0.0;  ///< above 0: a logit t, scaled, becomes softcap tanh(t / softcap)
   /// Set only for a kernel that finishes: O and LSE are wanted, and nobody reads the state that is written.
   std::optional<Finished> finish = std::nullopt;
   std::shared_ptr<PreparedTask> prepared = nullptr;
@@ -101,8 +105,18 @@ struct CopyTask {
   std::shared_ptr<PreparedTask> prepared = nullptr;
 };
 
+/// Turns rows of `from` by their positions, as rotary.h says to the bit, into the rows of `to` at the same positions
+/// and heads; one dtype.
+struct RotateTask {
+  Tensor from;
+  Tensor to;
+  int64_t dim = 0;
+  Rope rope;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
+};
+
 /// One call of a kernel with its operands resolved to memory.
-using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask>;
+using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask, RotateTask>;
 
 /// What a kernel can do, known before anything runs.
 struct Capabilities {
@@ -112,7 +126,15 @@ struct Capabilities {
   /// Why a problem cannot be run, naming the key at fault; empty if it can. May ask the kernel, which must live.
   std::function<std::optional<std::string>(const Problem&)> refuses = {};
   bool finishes = false;  ///< AttendTask::finish is done in the kernel
+  // What a kernel does not claim is refused: a variant that came after it is never ignored.
+  bool softcaps = false;           ///< AttendTask::softcap
+  bool approximates_tanh = false;  ///< of a softcap, to 2^-10 or so: compare.h grants it more
+  bool rotates = false;            ///< Kernel::rotate
+  bool pages = false;              ///< KvPiece in pages, and copies and rotations of such
 };
+
+/// The problem's first variant that a kernel of such capabilities lacks, naming its key; nothing if it has all.
+std::optional<std::string> missing_variant(const Capabilities& can, const Problem& problem);
 
 /// An attention backend: knows no ranks. Calls enqueue work; NaN outside the segments must not change a bit.
 class Kernel {
@@ -124,6 +146,8 @@ class Kernel {
   virtual void merge(Queue& queue, const MergeTask& task) = 0;
   virtual void finish(Queue& queue, const FinishTask& task) = 0;
   virtual void copy(Queue& queue, const CopyTask& task) = 0;
+  /// For kernels that claim it.
+  virtual void rotate(Queue& queue, const RotateTask& task);
   /// Does beforehand what takes time or memory, and keeps it in the task: enqueuing it allocates nothing then.
   /// Optional: a task that was not prepared is prepared each time that it is enqueued.
   virtual void prepare(KernelTask&) {}

@@ -111,7 +111,8 @@ bool GeneratedInputs::known_answer(const QueryRow& row, ReferenceRow& answer) co
   const bool count = recipe_.kind == InputKind::count;
   if (!count && recipe_.kind != InputKind::needle) return false;
   const InputRow q_row = this->row(InputTensor::q, row.sequence, row.position, row.head);
-  if (!count && (q_row.code.dropped_bits > 0 || recipe_.needle.key == 0)) return false;
+  const bool is_plain = !problem().softcap && !problem().rope;
+  if (!count && (q_row.code.dropped_bits > 0 || recipe_.needle.key == 0 || !is_plain)) return false;
   const TokenRange keys = visible_keys(problem(), row.sequence, row.position);
   answer.out.assign(static_cast<size_t>(recipe_.dim), 0.0);
   answer.sums = {};

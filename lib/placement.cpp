@@ -1,6 +1,7 @@
 #include "lib/placement.h"
 
 #include "lib/error.h"
+#include "lib/pages.h"
 #include "lib/shards.h"
 #include "lib/strategy.h"
 
@@ -88,6 +89,8 @@ Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Pro
     if (problem.placement != PlacementKind::native) {
       programs = redistribute(problem, std::move(programs), named_placement(problem, group, problem.placement));
     }
+    if (problem.rope) programs = rotate_inputs(std::move(programs));
+    if (problem.page_size) programs = page_caches(std::move(programs), *problem.page_size);
     for (Program& program : programs) {
       renumber(program, index * cluster.sp);
       schedule.ranks.push_back(std::move(program));

@@ -35,13 +35,20 @@ Placement named_placement(const Problem& problem, const Group& group, PlacementK
 Placement placement_of(const std::vector<Program>& programs);
 
 /// Programs that start and end in `placement`: one exchange before the given ones brings what they read, one after them
-/// takes O where it must end; no byte moves twice, nor to where it lies already. What is not contiguous is packed by a
-/// Copy, and what a program reads is assembled by a Copy unless it arrives, or lies there, as one piece. LSE stays
-/// where it is made. A rank's pieces of one kind must be disjoint, and every piece wanted must be held by some rank.
+/// takes O where it must end; no byte moves twice, nor to where it lies already, and what they do not read is not
+/// brought. What is not contiguous is packed by a Copy, and what a program reads is assembled by a Copy unless it
+/// arrives, or lies there, as one piece. LSE stays where it is made. A rank's pieces of one kind must be disjoint, and
+/// every piece wanted must be held by some rank.
 std::vector<Program> redistribute(const Problem& problem, std::vector<Program> programs, const Placement& placement);
 
+/// Programs whose inputs are not rotated: each rank turns what it starts with, by global positions, before anything
+/// else (see Rotate). For problems with a rotary embedding; the given programs know nothing of it.
+std::vector<Program> rotate_inputs(std::vector<Program> programs);
+
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),
-/// redistributes to problem.placement, numbers ranks tp_index * sp + sp_index. Requires cluster_supports() to be empty.
+/// redistributes to problem.placement, rotates and pages inputs where the problem says so,
+/// numbers ranks tp_index * sp +
+/// sp_index. Requires cluster_supports() to be empty.
 Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Problem& problem, const Cluster& cluster);
 /// The first group's reason why the strategy cannot plan this, or nothing.
 std::optional<std::string> cluster_supports(const Strategy& strategy, const Problem& problem, const Cluster& cluster);

@@ -70,6 +70,8 @@ class JsonPrinter {
           to_string(block.dtype), block.layout == Layout::heads_outer ? "heads_outer" : "tokens_outer");
     show_rows(block.tokens, block.heads);
     print(", \"bytes\": {}", bytes_of(block, dim_));
+    if (block.rotated) print(", \"rotated\": true");
+    if (block.page_size > 0) print(", \"page_size\": {}", block.page_size);
     if (!program_->offsets.empty()) print(", \"offset\": {}", program_->offsets[static_cast<size_t>(id)]);
     print("}}");
   }
@@ -115,6 +117,11 @@ class JsonPrinter {
     print(", \"parts\": ");
     show(copy.parts);
     print(", \"block\": {}", copy.block);
+  }
+  void show(const Rotate& rotate) {
+    print(", \"view\": ");
+    show(rotate.source);
+    print(", \"block\": {}", rotate.block);
   }
   void show(const Finish& finish) {
     print(", \"view\": ");

@@ -48,8 +48,10 @@ class TextPrinter {
 
   /// Name, tokens, heads and bytes: where a block appears first.
   std::string described(BlockId id) const {
-    return fmt::format("{} = tokens {} heads {}, {}", name(id), to_string(block(id).tokens, 4),
-                       to_string(block(id).heads), format_bytes(bytes_of(block(id), dim_)));
+    const int64_t page_size = block(id).page_size;
+    const std::string pages = page_size == 0 ? "" : fmt::format(" in pages of {}", page_size);
+    return fmt::format("{} = tokens {} heads {}{}, {}", name(id), to_string(block(id).tokens, 4),
+                       to_string(block(id).heads), pages, format_bytes(bytes_of(block(id), dim_)));
   }
   /// Name, and what part of the block if not the whole.
   std::string part(const View& view) const {
@@ -94,6 +96,7 @@ class TextPrinter {
   }
   void show(const Merge& merge) { print("{} -> {}\n", parts(merge.parts), described(merge.state)); }
   void show(const Copy& copy) { print("{} -> {}\n", parts(copy.parts), described(copy.block)); }
+  void show(const Rotate& rotate) { print("{} -> {}\n", part(rotate.source), described(rotate.block)); }
   void show(const Finish& finish) { print("{} -> {}, {}\n", part(finish.state), name(finish.out), name(finish.lse)); }
 
   int64_t dim_;

@@ -66,6 +66,22 @@ std::string_view to_string(PlacementKind placement) {
   RINGFOLD_INVARIANT(false, "placement {}", static_cast<int>(placement));
 }
 
+std::string_view to_string(RopeStyle style) {
+  switch (style) {
+    case RopeStyle::half: return "half";
+    case RopeStyle::interleaved: return "interleaved";
+  }
+  RINGFOLD_INVARIANT(false, "rope style {}", static_cast<int>(style));
+}
+
+std::string variants_text(const Problem& problem) {
+  std::string text;
+  if (problem.softcap) text += fmt::format(", softcap {}", *problem.softcap);
+  if (problem.rope) text += fmt::format(", rope {} {}", to_string(problem.rope->style), problem.rope->theta);
+  if (problem.page_size) text += fmt::format(", pages of {}", *problem.page_size);
+  return text;
+}
+
 double Problem::softmax_scale() const { return scale ? *scale : 1.0 / std::sqrt(static_cast<double>(heads.dim)); }
 
 int64_t Problem::query_tokens() const {

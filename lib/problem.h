@@ -47,6 +47,17 @@ std::string to_string(const Mask& mask);
 enum class PlacementKind { native, tokens, zigzag, heads };
 std::string_view to_string(PlacementKind placement);
 
+/// Which channels turn together: c and c + dim / 2, or 2c and 2c + 1.
+enum class RopeStyle { half, interleaved };
+std::string_view to_string(RopeStyle style);
+
+/// Rotary embedding: pair i of a query or key at position p turns by the angle p theta^(-2i / dim). See rotary.h.
+struct Rope {
+  double theta = 10000;
+  RopeStyle style = RopeStyle::half;
+  bool operator==(const Rope&) const = default;
+};
+
 /// Attention over a packed batch. A plain value: what is computed, never where or how.
 struct Problem {
   std::vector<Sequence> sequences;
@@ -54,13 +65,21 @@ struct Problem {
   Mask mask;
   DType dtype = DType::fp32;
   PlacementKind placement = PlacementKind::native;
-  std::optional<double> scale;  ///< softmax scale; default 1 / sqrt(dim)
+  std::optional<double> scale;       ///< softmax scale; default 1 / sqrt(dim)
+  std::optional<double> softcap;     ///< above 0: logits t become softcap tanh(t / softcap)
+  std::optional<Rope> rope;          ///< Q and K are given unrotated; dim is even
+  std::optional<int64_t> page_size;  ///< tokens of a page of the KV that ranks start with; contiguous without
+  /// By rank of a group: who holds which cached tokens, a partition of them. Empty: balanced parts, see cached_chunk.
+  std::vector<TokenSet> cache;
 
   double softmax_scale() const;
   int64_t query_tokens() const;  ///< new tokens of all sequences: rows of Q and O in a file
   int64_t kv_tokens() const;     ///< cached and new tokens of all sequences: rows of K and V in a file
   bool operator==(const Problem&) const = default;
 };
+
+/// ", softcap 50, rope half 10000": the variants that a problem asks for, pages too, each after a comma; empty if none.
+std::string variants_text(const Problem& problem);
 
 /// All new tokens / all tokens of the batch.
 TokenSet query_set(const Problem& problem);

@@ -19,6 +19,15 @@ bool sees(const Mask& mask, const TokenSet& queries, const TokenSet& keys) {
   return false;
 }
 
+TokenSet queries_that_see(const Problem& problem, const TokenSet& keys) {
+  const TokenSet queries = query_set(problem);
+  std::vector<TokenRange> rows;
+  for (const TokenRange& range : queries.ranges()) {
+    if (sees(problem.mask, TokenSet({range}), keys)) rows.push_back(range);
+  }
+  return TokenSet(std::move(rows));
+}
+
 void ProgramBuilder::reserve(size_t operations, size_t blocks) {
   program_.operations.reserve(operations);
   program_.blocks.reserve(blocks);

@@ -53,5 +53,7 @@ class ProgramBuilder {
 
 /// Does any query see any key?
 bool sees(const Mask& mask, const TokenSet& queries, const TokenSet& keys);
+/// All queries of the sequences of which some query sees some of the keys.
+TokenSet queries_that_see(const Problem& problem, const TokenSet& keys);
 
 }  // namespace ringfold

@@ -36,7 +36,7 @@ HeadReference::HeadReference(const InputSource& inputs, int64_t sequence, int64_
       mean_squares_(static_cast<size_t>(dim_)) {
   std::vector<float> k(static_cast<size_t>(dim_)), v(static_cast<size_t>(dim_));
   for (int64_t j = 0; j < length_; ++j) {
-    inputs.read(InputTensor::k, {sequence, j, j + 1}, kv_head, k.data());
+    inputs.read_rotated(InputTensor::k, {sequence, j, j + 1}, kv_head, k.data());
     inputs.read(InputTensor::v, {sequence, j, j + 1}, kv_head, v.data());
     double kk = 0, vv = 0;
     for (int64_t c = 0; c < dim_; ++c) {
@@ -59,7 +59,7 @@ void HeadReference::attend(const QueryRow& row, ReferenceRow& answer) const {
   answer.sums = {};
   if (keys.size() <= 0) return;
   std::vector<float> q(static_cast<size_t>(dim_));
-  inputs_.read(InputTensor::q, {row.sequence, row.position, row.position + 1}, row.head, q.data());
+  inputs_.read_rotated(InputTensor::q, {row.sequence, row.position, row.position + 1}, row.head, q.data());
   std::vector<double> scaled(q.begin(), q.end());
   for (double& qc : scaled) qc *= scale;
 
@@ -70,6 +70,10 @@ void HeadReference::attend(const QueryRow& row, ReferenceRow& answer) const {
     add_rows(scaled.data(), dim_, keys_.data() + keys.begin + begin, length_, logits.data() + begin, size);
   }
 
+  if (const auto& cap = inputs_.problem().softcap) {
+    for (double& t : logits) t = *cap * std::tanh(t / *cap);
+  }
+
   RowSums& sums = answer.sums;
   const double highest = *std::max_element(logits.begin(), logits.end());
   double total = 0, qq = 0, h = 0;
@@ -77,6 +81,7 @@ void HeadReference::attend(const QueryRow& row, ReferenceRow& answer) const {
     const double weight = std::exp(t - highest);
     total += weight;
     sums.t += weight * std::abs(t);
+    sums.peak = std::max(sums.peak, std::abs(t));
     t = weight;
   }
   for (double& weight : logits) weight /= total;

@@ -15,13 +15,14 @@ struct QueryRow {
 };
 
 /// The sums from which a row's bounds are made (docs/numerics.md), over its visible keys j with weights p_j,
-/// scaled logits t_j, s the softmax scale. All are 0 for a row without keys.
+/// logits t_j (scaled, then capped), s the softmax scale. All are 0 for a row without keys.
 struct RowSums {
   int64_t keys = 0;                                       ///< n, visible keys
   double lse = -std::numeric_limits<double>::infinity();  ///< L, natural log
   double o = 0;                                           ///< |O|
   double w = 0;                                           ///< sqrt(sum p^2 |v|^2)
   double t = 0;                                           ///< sum p |t|
+  double peak = 0;                                        ///< max |t|
   double h = 0;  ///< s sqrt(sum over channels c of q_c^2 mean k_c^2), mean over the head's keys of the sequence
   double a = 0;  ///< s |q| sqrt(sum p^2 |k|^2)
   double b = 0;  ///< s |q| sqrt(sum p^2 |k|^2 |v|^2)

@@ -1,6 +1,10 @@
 #include "lib/schedule.h"
 
 #include "lib/error.h"
+#include "lib/random_bits.h"
+
+#include <numeric>
+#include <utility>
 
 namespace ringfold {
 
@@ -31,10 +35,49 @@ int64_t bytes_of(const Block& block, int64_t tokens, int64_t heads, int64_t dim)
 }
 
 int64_t bytes_of(const Block& block, int64_t dim) {
-  return bytes_of(block, block.tokens.size(), block.heads.size(), dim);
+  return bytes_of(block, memory_rows(block), block.heads.size(), dim);
+}
+
+namespace {
+
+/// Pages of a block's sequences, one after the other.
+int64_t pages_of(const Block& block) {
+  int64_t pages = 0;
+  int64_t rows = 0;
+  int64_t sequence = -1;
+  const auto end_sequence = [&] { pages += (rows + block.page_size - 1) / block.page_size; };
+  for (const TokenRange& range : block.tokens.ranges()) {
+    if (range.sequence != sequence) {
+      end_sequence();
+      rows = 0;
+      sequence = range.sequence;
+    }
+    rows += range.size();
+  }
+  end_sequence();
+  return pages;
+}
+
+}  // namespace
+
+int64_t memory_rows(const Block& block) {
+  return block.page_size > 0 ? pages_of(block) * block.page_size : block.tokens.size();
+}
+
+std::vector<int64_t> page_table(const Block& block) {
+  std::vector<int64_t> pages(static_cast<size_t>(pages_of(block)));
+  std::iota(pages.begin(), pages.end(), int64_t{0});
+  // Fisher and Yates, with random bits made from the number of pages.
+  const uint64_t seed = mix_bits(pages.size());
+  for (size_t last = pages.size(); last > 1; --last) {
+    const uint64_t bits = element_bits(seed, static_cast<int64_t>(last));
+    std::swap(pages[last - 1], pages[static_cast<size_t>(bits % last)]);
+  }
+  return pages;
 }
 
 bool is_contiguous(const Block& block, const View& view) {
+  if (block.page_size > 0) return false;
   const bool all_tokens = view.tokens == block.tokens;
   const bool all_heads = view.heads == block.heads;
   if (block.layout == Layout::heads_outer) {
@@ -59,6 +102,7 @@ std::string_view name_of(const Operation& operation) {
     std::string_view operator()(const Merge&) const { return "merge"; }
     std::string_view operator()(const Copy&) const { return "copy"; }
     std::string_view operator()(const Finish&) const { return "finish"; }
+    std::string_view operator()(const Rotate&) const { return "rotate"; }
   };
   return std::visit(Namer{}, operation);
 }

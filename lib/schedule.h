@@ -33,13 +33,24 @@ struct Block {
   Layout layout = Layout::heads_outer;
   TokenSet tokens;
   HeadRange heads;
+  /// Q and K: turned by the problem's rotary embedding. Inputs are not; what is attended is, where there is one.
+  bool rotated = false;
+  /// KV: tokens of a page, 0 for rows side by side. See page_rows.
+  int64_t page_size = 0;
   bool operator==(const Block&) const = default;
 };
+
+/// Rows of memory that a head's plane of a block has: its tokens or, paged, all rows of all its pages.
+int64_t memory_rows(const Block& block);
+/// Where the block's pages lie, in the order of its tokens: pages[i] is the place in the pool of the i-th. A sequence
+/// begins a page of its own; the places are shuffled, by a rule that depends on the block alone.
+std::vector<int64_t> page_table(const Block& block);
 
 /// Elements of one (token, head) of a block: dim, 2 dim for kv, dim + 1 for a state, 1 for lse.
 int64_t row_elements(BlockKind kind, int64_t dim);
 /// Bytes of a part of a block: what an exchange of it sends.
 int64_t bytes_of(const Block& block, int64_t tokens, int64_t heads, int64_t dim);
+/// Bytes of a block's memory.
 int64_t bytes_of(const Block& block, int64_t dim);
 
 /// Index of a block in its rank's Program::blocks.
@@ -104,6 +115,14 @@ struct Copy {
   bool operator==(const Copy&) const = default;
 };
 
+/// Turns Q, or K beside V as it stands, by the problem's rotary embedding, each row by its global position: the new
+/// block has the view's rows, rotated.
+struct Rotate {
+  View source;
+  BlockId block = kNoBlock;
+  bool operator==(const Rotate&) const = default;
+};
+
 /// Turns a finished state into O in the problem's dtype and LSE: two new blocks with the view's rows.
 struct Finish {
   View state;
@@ -112,7 +131,7 @@ struct Finish {
   bool operator==(const Finish&) const = default;
 };
 
-using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish>;
+using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish, Rotate>;
 std::string_view name_of(const Operation& operation);
 
 /// One rank's ordered operations, in single-assignment form: each block is an input or is made by one operation,

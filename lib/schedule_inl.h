@@ -32,6 +32,10 @@ void visit_operands(const Program& program, const Operation& operation, Read&& r
       for (const View& view : copy.parts) read(view);
       made(copy.block);
     }
+    void operator()(const Rotate& rotate) {
+      read(rotate.source);
+      made(rotate.block);
+    }
     void operator()(const Finish& finish) {
       read(finish.state);
       made(finish.out);

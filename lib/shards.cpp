@@ -59,7 +59,22 @@ TokenSet query_chunks(const Problem& problem, int64_t chunks, int64_t first, int
       [](const Sequence& s) { return s.query; });
 }
 
+TokenSet dealt_chunk(const Problem& problem, int64_t chunks, int64_t index) {
+  std::vector<TokenRange> ranges;
+  for (size_t s = 0; s < problem.sequences.size(); ++s) {
+    const Sequence& sequence = problem.sequences[s];
+    const Run run = balanced_run(sequence.query, chunks, (index + chunks - sequence.cached % chunks) % chunks);
+    ranges.push_back({static_cast<int64_t>(s), sequence.cached + run.begin, sequence.cached + run.end});
+  }
+  return TokenSet(std::move(ranges));
+}
+
 TokenSet cached_chunk(const Problem& problem, int64_t parts, int64_t index) {
+  if (!problem.cache.empty()) {
+    RINGFOLD_INVARIANT(parts == std::ssize(problem.cache), "{} ranks hold the cache, not {}", problem.cache.size(),
+                       parts);
+    return problem.cache[static_cast<size_t>(index)];
+  }
   return parts_of(
       problem, parts, index, index + 1, [](const Sequence&) { return int64_t{0}; },
       [](const Sequence& s) { return s.cached; });

@@ -21,10 +21,14 @@ Run balanced_run(int64_t count, int64_t parts, int64_t index, int64_t first_long
 TokenSet query_chunk(const Problem& problem, int64_t chunks, int64_t index);
 /// Chunks [first, last) of them together.
 TokenSet query_chunks(const Problem& problem, int64_t chunks, int64_t first, int64_t last);
-/// Cached tokens of part `index` of `parts`, cut and rotated likewise.
+/// Cached tokens of part `index` of `parts`, cut and rotated likewise; or where they lie already, if the problem says
+/// so.
 TokenSet cached_chunk(const Problem& problem, int64_t parts, int64_t index);
 /// What rank `index` of `ranks` holds of KV by default: its part of the cached tokens and of the new ones.
 TokenSet kv_shard(const Problem& problem, int64_t ranks, int64_t index);
+/// New tokens of chunk `index` of `chunks` where the first chunk of a sequence is that of its position mod `chunks` and
+/// the others follow it: of no more tokens than chunks, each is in that of its own position.
+TokenSet dealt_chunk(const Problem& problem, int64_t chunks, int64_t index);
 /// New tokens of zigzag rank `index`: chunks `index` and 2 ranks - 1 - index of 2 ranks.
 TokenSet zigzag_queries(const Problem& problem, int64_t ranks, int64_t index);
 /// What zigzag rank `index` holds of KV: its part of the cached tokens and its two chunks of the new ones.

@@ -8,7 +8,8 @@
 //   work grows with r                       9 chunk tiles on every rank
 //
 // Rank r owns its tokens of Q, K, V and O, all heads; cached tokens are cut into P parts. Each rank sends its shard
-// directly to every other one: no copy is passed on, and the bytes are those of a ring.
+// directly to every other one (under a window, to those that see some of it): no copy is passed on, and the bytes are
+// those of a ring.
 // Cost per rank: one exchange, (P-1) n kappa bytes sent; S kappa resident; one attend for each contiguous range of its
 // queries (1 or 2). One softmax over all keys, no partial result: the best numerics. Nothing overlaps the exchange.
 // Source: the context parallelism of Llama 3, "The Llama 3 Herd of Models", arXiv 2407.21783, section 3.3.2.
@@ -28,23 +29,34 @@ class AllGather final : public Strategy {
 
   std::vector<Program> plan(const Problem& problem, const Group& group) const override {
     const std::vector<TokenSet> shards = all_parts(zigzag_ ? zigzag_kv : kv_shard, problem, group.ranks);
+    std::vector<TokenSet> queries;
+    for (int rank = 0; rank < group.ranks; ++rank) {
+      const std::vector<TokenSet> ranges = query_ranges(problem, group.ranks, rank);
+      queries.push_back(unite(ranges.front(), ranges.back()));
+    }
     std::vector<Program> programs;
     programs.reserve(shards.size());
-    for (int rank = 0; rank < group.ranks; ++rank) programs.push_back(program(problem, group, shards, rank));
+    for (int rank = 0; rank < group.ranks; ++rank) programs.push_back(program(problem, group, shards, queries, rank));
     return programs;
   }
 
  private:
+  /// Under a window, shards that no query of a rank sees are not sent to it.
+  static bool wants(const Problem& problem, const TokenSet& queries, const TokenSet& shard) {
+    return problem.mask.kind != MaskKind::window || sees(problem.mask, queries, shard);
+  }
+
   std::vector<TokenSet> query_ranges(const Problem& problem, int ranks, int rank) const {
     if (!zigzag_) return {query_chunk(problem, ranks, rank)};
     return {query_chunk(problem, 2 * ranks, rank), query_chunk(problem, 2 * ranks, 2 * ranks - 1 - rank)};
   }
 
-  Program program(const Problem& problem, const Group& group, const std::vector<TokenSet>& shards, int rank) const {
+  Program program(const Problem& problem, const Group& group, const std::vector<TokenSet>& shards,
+                  const std::vector<TokenSet>& all_queries, int rank) const {
     const int ranks = group.ranks;
     const HeadRange kv_heads = kv_heads_of(problem, group.query_heads);
     const std::vector<TokenSet> ranges = query_ranges(problem, ranks, rank);
-    const TokenSet queries = unite(ranges.front(), ranges.back());
+    const TokenSet& queries = all_queries[static_cast<size_t>(rank)];
     ProgramBuilder builder(problem);
     const BlockId q = builder.input_q(queries, group.query_heads);
     std::vector<BlockId> kv(shards.size(), kNoBlock);
@@ -52,7 +64,11 @@ class AllGather final : public Strategy {
     for (int distance = 1; distance < ranks; ++distance) {
       const int from = (rank - distance + ranks) % ranks;
       const auto arriving = static_cast<size_t>(from);
-      builder.send((rank + distance) % ranks, 0, kv[static_cast<size_t>(rank)]);
+      const int to = (rank + distance) % ranks;
+      if (wants(problem, all_queries[static_cast<size_t>(to)], shards[static_cast<size_t>(rank)])) {
+        builder.send(to, 0, kv[static_cast<size_t>(rank)]);
+      }
+      if (!wants(problem, queries, shards[arriving])) continue;
       kv[arriving] = builder.receive(from, 0, BlockKind::kv, shards[arriving], kv_heads);
     }
     builder.end_exchange();

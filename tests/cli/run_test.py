@@ -123,8 +123,8 @@ class Skipped(ProgramTest):
     def test_what_is_missing_is_a_row_with_its_reason(self):
         self.write('small.yaml', SMALL)
         for number, (override, reason) in enumerate([
-                ('kernel=cudnn', 'cudnn'), ('transport=nccl', 'nccl'), ('problem.softcap=30', 'softcap'),
-                ('strategies=[ulysses]', 'ulysses'), ('problem.mask={window: 4}', 'window'),
+                ('kernel=cudnn', 'cudnn'), ('transport=nccl', 'nccl'), ('problem.layer={hidden: 64}', 'layer'),
+                ('strategies=[ulysses]', 'ulysses'),
                 ('problem.heads={query: 64, kv: 64, dim: 128} problem.sequences=[{query: 16Mi}]', 'memory')]):
             overrides = override.split(' problem.s')
             overrides = overrides[:1] + ['problem.s' + word for word in overrides[1:]]

@@ -14,6 +14,10 @@ REDUCED = {
     'gqa': ['problem.sequences.0.query=150', 'measure.repeats=1'],
     'from_numpy': [],
     'gpus': ['measure.repeats=3'],
+    'serving': ['problem.rounds=[{query: [150, 30]}, {query: [20, 0]}, {query: [1, 1], repeat: 2}]',
+                'measure.repeats=1'],
+    'windows': ['problem.sequences.0.query=150', 'measure.repeats=1'],
+    'tp_sp': ['problem.sequences=[{query: 150}]', 'measure.repeats=1'],
 }
 # Skipped, with the reason, where there are none.
 NEED_GPUS = {'gpus'}

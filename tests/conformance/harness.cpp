@@ -5,6 +5,7 @@
 #include "lib/dtype.h"
 #include "lib/error.h"
 #include "lib/executor.h"
+#include "lib/fill.h"
 #include "lib/passes.h"
 #include "lib/placement.h"
 #include "lib/recording_transport.h"
@@ -35,7 +36,7 @@ void fill(const BoundBlock& bound, const InputSource& inputs) {
                               : plane == 0               ? InputTensor::k
                                                          : InputTensor::v;
     const Tensor tensor = plane_tensor(block, bound.data, plane, dim);
-    write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
+    fill_tensor(inputs, which, tensor);
   }
 }
 

@@ -117,7 +117,7 @@ problem:
   softcap: 30
   rope: {theta: 5e5, style: interleaved}
   kv: {page_size: 16}
-  rounds: 3
+  rounds: 1
   layer: {hidden: 4096, source: recompute}
 cluster: {sp: 3, tp: 4}
 strategies: [naive_ring, {all_gather: {layout: zigzag}}, {mesh: {a: 2}}]
@@ -144,16 +144,27 @@ cuda_graph: off
   CHECK(experiment.cases[0].passes.at("fuse") == false);
 }
 
+TEST_CASE("variants of the attention are part of the problem") {
+  const auto problem_of = [](const std::string& override_text) {
+    return parse(kMinimal, {override_text}).cases.at(0).problem;
+  };
+  CHECK(problem_of("problem.mask={window: 4}").mask == Mask{MaskKind::window, 4});
+  CHECK(problem_of("problem.softcap=50").softcap == 50.0);
+  CHECK(problem_of("problem.rope={}").rope == Rope{10000, RopeStyle::half});
+  CHECK(problem_of("problem.rope={theta: 5e5, style: interleaved}").rope == Rope{5e5, RopeStyle::interleaved});
+  CHECK(!problem_of("problem.dtype=fp16").softcap);
+  CHECK(!problem_of("problem.dtype=fp16").rope);
+}
+
 TEST_CASE("what is specified but not built makes the case skipped, with the reason") {
   const auto reason = [](const std::string& override_text) {
     return parse(kMinimal, {override_text}).cases.at(0).unsupported_reason;
   };
   CHECK(reason("strategies=[zigzag_ring]") == "strategy 'zigzag_ring' is not built yet");
-  CHECK(reason("problem.mask={window: 4}") == "a sliding window is not built yet (problem.mask.window)");
-  CHECK(reason("problem.softcap=50") == "softcap is not built yet (problem.softcap)");
-  CHECK(reason("problem.rope={}") == "rotary embedding is not built yet (problem.rope)");
-  CHECK(reason("problem.kv.page_size=16") == "pages of K and V are not built yet (problem.kv.page_size)");
-  CHECK(reason("problem.rounds=2") == "more than one round is not built yet (problem.rounds)");
+  CHECK(reason("problem.mask={window: 4}").empty());
+  CHECK(reason("problem.softcap=50").empty());
+  CHECK(reason("problem.rope={}").empty());
+  CHECK(reason("problem.kv.page_size=16").empty());
   CHECK(reason("problem.rounds=1").empty());
   CHECK(reason("problem.layer={hidden: 64}") == "the layer around the attention is not built yet (problem.layer)");
   CHECK(reason("cuda_graph=off").empty());

@@ -91,6 +91,7 @@ Row expected(const AttendCase& input, int64_t sequence, int64_t position, int64_
   double largest = -std::numeric_limits<double>::infinity();
   for (Key& key : keys) {
     for (size_t c = 0; c < q.size(); ++c) key.logit += input.scale() * q[c] * key.k[c];
+    if (input.softcap > 0) key.logit = input.softcap * std::tanh(key.logit / input.softcap);
     largest = std::max(largest, key.logit);
   }
   double total = 0.0;

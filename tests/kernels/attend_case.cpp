@@ -137,6 +137,7 @@ AttendResult attend(Kernel& kernel, const AttendCase& input, Plan plan) {
   Plane lse(DType::fp32, input.queries, input.query_heads, 1, 0, Layout::heads_outer, input.poison);
   AttendTask task{q.tensor(), {},  {o.tensor(), lse.tensor()}, false,
                   input.mask, dim, input.heads.group(),        input.scale()};
+  task.softcap = input.softcap;
   const auto queue = kernel.device().make_queue();
   for (const TokenSet& piece : input.kv) {
     const Plane& k =

@@ -46,7 +46,8 @@ struct AttendCase {
   HeadRange query_heads;
   std::vector<TokenSet> kv;  ///< pieces
   float sharpness = 1.0f;    ///< typical size of a logit
-  int64_t padding = 0;       ///< free elements behind each row
+  double softcap = 0;
+  int64_t padding = 0;  ///< free elements behind each row
   Layout layout = Layout::heads_outer;
   float poison = std::numeric_limits<float>::quiet_NaN();  ///< what stands where nobody may look
   double scale() const;

@@ -128,6 +128,19 @@ TEST_CASE("scores from nothing to peaks") {
   }
 }
 
+TEST_CASE("capped scores, from those that the cap leaves alone to those that it flattens") {
+  for (const float sharpness : {0.0f, 1e-4f, 1.0f, 30.0f, 3000.0f}) {
+    for (const Mask& mask : {kCausal, kFull, kWindow}) {
+      AttendCase input = one_sequence({6, 2, 40}, mask, 30, 41);
+      input.sharpness = sharpness;
+      for (const double softcap : {0.5, 50.0}) {
+        input.softcap = softcap;
+        check_case(input);
+      }
+    }
+  }
+}
+
 TEST_CASE("64K keys") {
   for (const float sharpness : {0.0f, 1.0f, 20.0f}) {
     AttendCase input = one_sequence({1, 1, 4}, kCausal, 65536 - 2, 2);

@@ -26,6 +26,16 @@ class Planes {
     write_rows(inputs, which, tokens, heads, tensor.data, {tensor.row_stride, tensor.head_stride});
     return tensor;
   }
+  /// The same, turned by the kernel where the problem says so.
+  Tensor attended(Kernel& kernel, Queue& queue, const InputSource& inputs, InputTensor which, const TokenSet& tokens,
+                  const HeadRange& heads) {
+    const Problem& problem = inputs.problem();
+    const Tensor given = filled(inputs, which, tokens, heads);
+    if (!problem.rope) return given;
+    const Tensor rotated = make(problem.dtype, tokens, heads, problem.heads.dim);
+    kernel.rotate(queue, {given, rotated, problem.heads.dim, *problem.rope});
+    return rotated;
+  }
   StateTensor state(const TokenSet& tokens, const HeadRange& heads, int64_t dim) {
     return {make(DType::fp32, tokens, heads, dim), make(DType::fp32, tokens, heads, 1)};
   }
@@ -61,24 +71,26 @@ JudgedRun run_kernel(Kernel& kernel, const InputSource& inputs, int64_t shards, 
   Planes planes;
   JudgedRun run;
   run.how.partials = shards;
-  const Tensor q = planes.filled(inputs, InputTensor::q, tokens, heads);
+  const Tensor q = planes.attended(kernel, *queue, inputs, InputTensor::q, tokens, heads);
   StateTensor state = planes.state(tokens, heads, dim);
   std::vector<StateTensor> parts;
   for (int64_t shard = 0; shard < shards; ++shard) {
     const TokenSet keys = shard_of(problem, shard, shards);
     run.how.keys_per_call = std::max(run.how.keys_per_call, longest(keys));
-    const KvPiece piece{planes.filled(inputs, InputTensor::k, keys, kv_heads),
+    const KvPiece piece{planes.attended(kernel, *queue, inputs, InputTensor::k, keys, kv_heads),
                         planes.filled(inputs, InputTensor::v, keys, kv_heads)};
     const bool fold = folding == Folding::in_kernel && shard > 0;
     if (folding == Folding::merged) parts.push_back(planes.state(tokens, heads, dim));
-    kernel.attend(*queue, {q,
-                           {piece},
-                           folding == Folding::merged ? parts.back() : state,
-                           fold,
-                           problem.mask,
-                           dim,
-                           problem.heads.group(),
-                           problem.softmax_scale()});
+    AttendTask task{q,
+                    {piece},
+                    folding == Folding::merged ? parts.back() : state,
+                    fold,
+                    problem.mask,
+                    dim,
+                    problem.heads.group(),
+                    problem.softmax_scale()};
+    task.softcap = problem.softcap.value_or(0);
+    kernel.attend(*queue, task);
   }
   if (folding == Folding::merged) kernel.merge(*queue, {parts, state, dim});
   run.out.resize(static_cast<size_t>(tokens.size() * heads.size() * dim * bytes_of(problem.dtype)));

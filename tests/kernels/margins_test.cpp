@@ -57,6 +57,84 @@ TEST_CASE("every kernel keeps within the bounds on every input, dtype and number
   }
 }
 
+TEST_CASE("capped logits, rotated rows and windows keep within the bounds") {
+  for (DType dtype : kDtypes) {
+    for (const double softcap : {1.0, 20.0, 1000.0}) {
+      Problem problem;
+      problem.sequences = {{150, 0}, {20, 70}, {1, 0}};
+      problem.heads = {4, 2, 32};
+      problem.dtype = dtype;
+      problem.softcap = softcap;
+      if (softcap == 20) problem.rope = Rope{10000, RopeStyle::interleaved};
+      if (softcap == 1000) problem.mask = {MaskKind::window, 37};
+      for (InputKind kind : kKinds) {
+        const Prepared prepared(problem, kind);
+        for (const KernelInfo& info : kernel_table()) {
+          if (info.unavailable()) continue;
+          const auto kernel = info.make({});
+          if (missing_variant(kernel->capabilities(), problem)) continue;
+          for (int64_t shards : {1, 4}) {
+            INFO(info.id << ", softcap " << softcap << ", " << to_string(kind) << ", " << to_string(dtype) << ", P "
+                         << shards);
+            JudgedRun run = run_kernel(*kernel, prepared.inputs, shards, Folding::in_kernel);
+            run.how.approximate_tanh = kernel->capabilities().approximates_tanh;
+            check(prepared.judge, prepared.judge.judge(run.rows, run.how, 0));
+          }
+        }
+      }
+    }
+  }
+}
+
+/// cpu_fast, but rows are turned by where they lie in the rank's memory: a layout that has lost its positions.
+class LocalRotation final : public Kernel {
+ public:
+  Capabilities capabilities() const override { return kernel_->capabilities(); }
+  Device& device() override { return kernel_->device(); }
+  void attend(Queue& queue, const AttendTask& task) override { kernel_->attend(queue, task); }
+  void merge(Queue& queue, const MergeTask& task) override { kernel_->merge(queue, task); }
+  void finish(Queue& queue, const FinishTask& task) override { kernel_->finish(queue, task); }
+  void copy(Queue& queue, const CopyTask& task) override { kernel_->copy(queue, task); }
+  void rotate(Queue& queue, const RotateTask& task) override {
+    RotateTask local = task;
+    for (Tensor* tensor : {&local.from, &local.to}) {
+      for (Segment& segment : tensor->segments) {
+        segment = {segment.sequence, segment.row, segment.row + segment.end - segment.begin, segment.row};
+      }
+    }
+    kernel_->rotate(queue, local);
+  }
+
+ private:
+  std::unique_ptr<Kernel> kernel_ = find_kernel("cpu_fast")->make({});
+};
+
+TEST_CASE("a softcap that is left out, and rows turned by where they lie, fail") {
+  Problem problem;
+  problem.sequences = {{90, 40}};
+  problem.heads = {2, 1, 32};
+  const auto kernel = find_kernel("cpu_fast")->make({});
+  const auto failure = [&](const Problem& asked, const Problem& done, Kernel& by, int64_t shards = 2) {
+    const Prepared prepared(asked, InputKind::gauss);
+    const GeneratedInputs inputs(done, InputKind::gauss, 3);
+    const JudgedRun run = run_kernel(by, inputs, shards, Folding::in_kernel);
+    return prepared.judge.failure_of(prepared.judge.judge(run.rows, run.how, 0));
+  };
+  Problem capped = problem;
+  capped.softcap = 5;
+  CHECK(failure(capped, capped, *kernel) == "");
+  CHECK(failure(capped, problem, *kernel) != "");
+  Problem rotated = problem;
+  rotated.rope = Rope{};
+  CHECK(failure(rotated, rotated, *kernel) == "");
+  CHECK(failure(rotated, problem, *kernel) != "");
+  Problem other_style = rotated;
+  other_style.rope->style = RopeStyle::interleaved;
+  CHECK(failure(rotated, other_style, *kernel) != "");
+  LocalRotation local;
+  CHECK(failure(rotated, rotated, local) != "");
+}
+
 // With few channels all of a row's may cancel at once: O is far smaller than what was added up to make it.
 TEST_CASE("rows of few channels, whose values cancel, keep within the bounds") {
   for (int64_t dim : {1, 3}) {

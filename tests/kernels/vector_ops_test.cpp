@@ -56,6 +56,49 @@ TEST_CASE("exp2 is exact where it must be, and within 4 x 2^-24 elsewhere") {
   }
 }
 
+TEST_CASE("capped scores are factor tanh, within 4 x 2^-24 and the product's rounding") {
+  for (const VectorOps* ops : vector_ops()) {
+    INFO(ops->name);
+    const auto capped = [&](std::vector<float> x, float factor) {
+      ops->cap_scores(x.data(), 16, 16, static_cast<int>(x.size() / 16), factor);
+      return x;
+    };
+    std::vector<float> special(16, 0.0f);
+    special[1] = -0.0f, special[2] = kInfinity, special[3] = -kInfinity, special[4] = 20.0f, special[5] = -20.0f;
+    special[6] = std::numeric_limits<float>::quiet_NaN(), special[7] = 0x1p-126f, special[8] = 1e38f;
+    const std::vector<float> exact = capped(special, 1.0f);
+    CHECK(exact[0] == 0.0f);
+    CHECK(exact[2] == 1.0f);
+    CHECK(exact[3] == -1.0f);
+    CHECK(exact[4] == 1.0f);
+    CHECK(exact[5] == -1.0f);
+    CHECK(std::isnan(exact[6]));
+    CHECK(exact[7] == 0x1p-126f);
+    CHECK(exact[8] == 1.0f);
+
+    std::vector<float> x;  // every 499th float of [2^-30, 30], signs alternating
+    for (uint32_t bits = std::bit_cast<uint32_t>(0x1p-30f); bits < std::bit_cast<uint32_t>(30.0f); bits += 499) {
+      x.push_back(x.size() % 2 == 0 ? std::bit_cast<float>(bits) : -std::bit_cast<float>(bits));
+    }
+    x.resize(x.size() / 16 * 16);
+    for (const float factor : {1.0f, 72.134752f}) {
+      const std::vector<float> y = capped(x, factor);
+      double worst = 0.0;
+      for (size_t i = 0; i < x.size(); ++i) {
+        const double wanted = static_cast<double>(factor) * std::tanh(static_cast<double>(x[i]));
+        worst = std::max(worst, std::abs((static_cast<double>(y[i]) - wanted) / wanted));
+      }
+      INFO("factor " << factor << ", worst relative error " << worst * 0x1p24 << " x 2^-24");
+      CHECK(worst < (factor == 1.0f ? 4 : 5) * 0x1p-24);
+    }
+
+    // Only rows and keys of the tile are touched.
+    std::vector<float> tile(size_t{3} * 40, 0.25f);
+    ops->cap_scores(tile.data(), 40, 16, 2, 1.0f);
+    for (size_t i = 0; i < tile.size(); ++i) CHECK((tile[i] != 0.25f) == (i % 40 < 16 && i / 40 < 2));
+  }
+}
+
 TEST_CASE("scores fold into the running softmax as one after the other would") {
   constexpr int kRows = 32, kStride = 40;
   for (const VectorOps* ops : vector_ops()) {

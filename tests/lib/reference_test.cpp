@@ -17,7 +17,7 @@ void check_agreement(const ReferenceRow& a, const ReferenceRow& b) {
   for (size_t c = 0; c < a.out.size(); ++c) REQUIRE(relative(a.out[c], b.out[c], b.sums.w + b.sums.o) < kAgreement);
   REQUIRE(relative(a.sums.lse, b.sums.lse, std::max(1.0, std::abs(b.sums.lse))) < kAgreement);
   const double RowSums::* fields[] = {&RowSums::o, &RowSums::w, &RowSums::t, &RowSums::h,
-                                      &RowSums::a, &RowSums::b, &RowSums::f};
+                                      &RowSums::a, &RowSums::b, &RowSums::f, &RowSums::peak};
   for (const auto field : fields) REQUIRE(relative(a.sums.*field, b.sums.*field, b.sums.*field) < 1e-9);
   for (int merged = 0; merged < 2; ++merged) {
     REQUIRE(relative(a.sums.dust[merged], b.sums.dust[merged], b.sums.dust[merged]) < 1e-9);
@@ -25,11 +25,11 @@ void check_agreement(const ReferenceRow& a, const ReferenceRow& b) {
   }
 }
 
-TEST_CASE("two references with different algorithms agree to 1e-12") {
-  Problem problem;
+void check_references(Problem problem) {
   problem.sequences = {{70, 0}, {5, 300}, {0, 9}, {1, 0}};
   const TokenSet queries = query_set(problem);
   for (const Heads& heads : {Heads{4, 2, 16}, Heads{3, 3, 1}, Heads{2, 1, 72}}) {
+    if (problem.rope && heads.dim % 2 != 0) continue;
     for (const Mask& mask : {Mask{}, Mask{MaskKind::full, 0}, Mask{MaskKind::window, 7}}) {
       for (InputKind kind :
            {InputKind::gauss, InputKind::peaked, InputKind::count, InputKind::needle, InputKind::cancel}) {
@@ -49,6 +49,37 @@ TEST_CASE("two references with different algorithms agree to 1e-12") {
       }
     }
   }
+}
+
+TEST_CASE("two references with different algorithms agree to 1e-12") { check_references({}); }
+
+TEST_CASE("they agree with capped logits and rotated rows") {
+  Problem capped;
+  capped.softcap = 5;
+  check_references(capped);
+  Problem rotated;
+  rotated.rope = Rope{500, RopeStyle::interleaved};
+  check_references(rotated);
+}
+
+TEST_CASE("equal logits stay known under a softcap and rotation, needles do not") {
+  Problem problem;
+  problem.sequences = {{40, 9}};
+  problem.heads = {2, 1, 16};
+  problem.softcap = 30;
+  problem.rope = Rope{};
+  const GeneratedInputs count(problem, InputKind::count, 11);
+  const HeadReference reference(count, 0, 0);
+  for (int64_t position = 9; position < 49; ++position) {
+    ReferenceRow answer, row;
+    REQUIRE(count.known_answer({0, position, 1}, answer));
+    reference.attend({0, position, 1}, row);
+    for (size_t c = 0; c < row.out.size(); ++c) REQUIRE(relative(answer.out[c], row.out[c], row.sums.o) < 1e-12);
+    REQUIRE(relative(answer.sums.lse, row.sums.lse, 1) < 1e-12);
+  }
+  const GeneratedInputs needle(problem, InputKind::needle, 11);
+  ReferenceRow answer;
+  CHECK(!needle.known_answer({0, 20, 1}, answer));
 }
 
 TEST_CASE("known answers agree with the reference far within the bounds") {

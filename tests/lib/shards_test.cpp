@@ -63,6 +63,7 @@ TEST_CASE("each cut of the tokens tiles them") {
     for (int64_t ranks = 1; ranks <= 9; ++ranks) {
       check_tiles(all_parts(query_chunk, problem, ranks), query_set(problem));
       check_tiles(all_parts(zigzag_queries, problem, ranks), query_set(problem));
+      check_tiles(all_parts(dealt_chunk, problem, ranks), query_set(problem));
       check_tiles(all_parts(kv_shard, problem, ranks), kv_set(problem));
       check_tiles(all_parts(zigzag_kv, problem, ranks), kv_set(problem));
       check_tiles(all_parts(cached_chunk, problem, ranks), subtract(kv_set(problem), query_set(problem)));

@@ -23,7 +23,7 @@ Real mean_spread(const InputSource& inputs, const QueryRow& row, const std::vect
   std::vector<float> k(q.size());
   Real sum = 0;
   for (int64_t j = 0; j < length; ++j) {
-    inputs.read(InputTensor::k, {row.sequence, j, j + 1}, row.head / problem.heads.group(), k.data());
+    inputs.read_rotated(InputTensor::k, {row.sequence, j, j + 1}, row.head / problem.heads.group(), k.data());
     for (size_t c = 0; c < q.size(); ++c) sum += std::pow(static_cast<Real>(q[c]) * static_cast<Real>(k[c]), 2);
   }
   return sum / static_cast<Real>(length);
@@ -38,17 +38,22 @@ ReferenceRow streaming_reference(const InputSource& inputs, const QueryRow& row)
   const int64_t kv_head = row.head / problem.heads.group();
   const TokenRange keys = visible_keys(problem, row.sequence, row.position);
   std::vector<float> q(dim), k(dim), v(dim);
-  inputs.read(InputTensor::q, {row.sequence, row.position, row.position + 1}, row.head, q.data());
+  inputs.read_rotated(InputTensor::q, {row.sequence, row.position, row.position + 1}, row.head, q.data());
 
   Real highest = -std::numeric_limits<Real>::infinity();
-  Real total = 0, t_sum = 0, w = 0, a = 0, b = 0;
+  Real total = 0, t_sum = 0, peak = 0, w = 0, a = 0, b = 0;
   std::vector<Real> out(dim, 0), weights, norms;
   for (int64_t j = keys.end - 1; j >= keys.begin; --j) {
-    inputs.read(InputTensor::k, {row.sequence, j, j + 1}, kv_head, k.data());
+    inputs.read_rotated(InputTensor::k, {row.sequence, j, j + 1}, kv_head, k.data());
     inputs.read(InputTensor::v, {row.sequence, j, j + 1}, kv_head, v.data());
     Real t = 0;
     for (size_t c = 0; c < dim; ++c) t += static_cast<Real>(q[c]) * static_cast<Real>(k[c]);
     t *= scale;
+    if (problem.softcap) {
+      const Real doubled = std::expm1(2 * t / static_cast<Real>(*problem.softcap));
+      t = static_cast<Real>(*problem.softcap) * doubled / (doubled + 2);
+    }
+    peak = std::max(peak, std::abs(t));
     const Real raised = std::max(highest, t);
     const Real fade = std::exp(highest - raised);
     const Real weight = std::exp(t - raised);
@@ -77,6 +82,7 @@ ReferenceRow streaming_reference(const InputSource& inputs, const QueryRow& row)
   sums.o = static_cast<double>(std::sqrt(squares));
   sums.w = static_cast<double>(std::sqrt(w) / total);
   sums.t = static_cast<double>(t_sum / total);
+  sums.peak = static_cast<double>(peak);
   sums.h = static_cast<double>(scale * std::sqrt(mean_spread(inputs, row, q)));
   sums.a = static_cast<double>(reach * std::sqrt(a) / total);
   sums.b = static_cast<double>(reach * std::sqrt(b) / total);

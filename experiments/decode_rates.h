@@ -1,0 +1,18 @@
+#pragma once
+
+#include "lib/problem.h"
+
+#include <cstdint>
+
+namespace ringfold {
+
+/// Few queries a sequence: reading K and V takes the time, not attending them.
+bool is_decode(const Problem& problem);
+
+/// Bytes of all K and V that some query sees: what must be read at least once.
+int64_t seen_kv_bytes(const Problem& problem);
+
+/// What one core reads of memory beyond its caches, in 10^9 bytes a second: the best of a few looks, taken once.
+double memory_gbps_core();
+
+}  // namespace ringfold
