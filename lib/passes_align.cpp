@@ -189,7 +189,8 @@ bool sends_are_contiguous(const Schedule& schedule) {
 }  // namespace
 
 Schedule align_kv(Schedule schedule, const AssumedRates& rates) {
-  if (!rates.is_device()) return schedule;
+  // Blocks that are rotated or lie in pages keep their shape.
+  if (!rates.is_device() || schedule.problem.rope || schedule.problem.page_size) return schedule;
   Schedule aligned = schedule;
   const std::vector<int64_t> cuts = head_cuts(schedule);
   std::vector<Cutter> cutters;

@@ -94,7 +94,7 @@ TEST_CASE("plans with pages are proved, passes too, and count whole pages") {
         Schedule schedule = plan_with(info, {}, problem, {3, 1});
         CHECK(check(schedule).summary() == "proved");
         for (const Pass& pass : pass_table()) {
-          schedule = pass.apply(std::move(schedule));
+          schedule = pass.apply(std::move(schedule), {});
           CHECK(check(schedule).summary() == "proved");
         }
         CHECK(run_memory(schedule, 1) == "");

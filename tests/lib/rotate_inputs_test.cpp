@@ -30,7 +30,7 @@ TEST_CASE("each rank turns what it starts with, once, before anything else") {
     for (const BlockId input : program.inputs) CHECK(!program.blocks[static_cast<size_t>(input)].rotated);
   }
   for (const Pass& pass : pass_table()) {
-    schedule = pass.apply(std::move(schedule));
+    schedule = pass.apply(std::move(schedule), {});
     CHECK(check(schedule).summary() == "proved");
   }
   CHECK(run_memory(schedule, 1) == "");
