@@ -6,8 +6,6 @@
 #include "kernels/cudnn_sdpa.h"
 #include "lib/error.h"
 
-#include <fmt/format.h>
-
 namespace ringfold {
 
 namespace {

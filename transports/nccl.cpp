@@ -63,11 +63,11 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
   return std::make_unique<NcclFabric>(ranks, options);
 }
 
+bool moves(MemoryKind kind) { return kind == MemoryKind::cuda; }
+
 }  // namespace
 
 }  // namespace ringfold
 
-RINGFOLD_TRANSPORT(
-    nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable, ringfold::describe, ringfold::make,
-    /*spans_processes=*/true, [](ringfold::MemoryKind kind) { return kind == ringfold::MemoryKind::cuda; }, 150e9,
-    15e-6)
+RINGFOLD_TRANSPORT(nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable, ringfold::describe,
+                   ringfold::make, /*spans_processes=*/true, ringfold::moves, 150e9, 15e-6)

@@ -68,11 +68,11 @@ std::unique_ptr<Fabric> make(int ranks, const TransportOptions& options) {
   return std::make_unique<PeerCopyFabric>(ranks, options);
 }
 
+bool moves(MemoryKind kind) { return kind == MemoryKind::cuda; }
+
 }  // namespace
 
 }  // namespace ringfold
 
-RINGFOLD_TRANSPORT(
-    peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable, ringfold::describe,
-    ringfold::make, /*spans_processes=*/true,
-    [](ringfold::MemoryKind kind) { return kind == ringfold::MemoryKind::cuda; }, 300e9, 12e-6)
+RINGFOLD_TRANSPORT(peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable,
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true, ringfold::moves, 300e9, 12e-6)

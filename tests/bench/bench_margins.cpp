@@ -39,7 +39,7 @@ std::map<std::string, Run> all_runs() {
       runs[name] = [&info, folding](const InputSource& inputs, const Judge& judge, int64_t shards) {
         const auto kernel = make_on_host(info);
         const Capabilities can = kernel->capabilities();
-        if (can.refuses(inputs.problem()) || (shards > 1 && !can.folds)) return Figures{};
+        if ((can.refuses && can.refuses(inputs.problem())) || (shards > 1 && !can.folds)) return Figures{};
         const JudgedRun run = run_kernel(*kernel, inputs, shards, folding);
         return judge.judge(run.rows, run.how, 0);
       };

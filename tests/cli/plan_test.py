@@ -61,7 +61,8 @@ class Plan(ProgramTest):
         for missing in ('kernel=cudnn', 'transport=nccl'):
             document = json.loads(self.ringfold('plan', 'small.yaml', missing, '--json').stdout)
             self.assertEqual([(case['verdict'], case['reason']) for case in document['cases']], [('proved', '')] * 3)
-            self.assertEqual(self.ringfold('plan', 'small.yaml', missing).stdout,
+            # What passes make of a plan for a device is another matter.
+            self.assertEqual(self.ringfold('plan', 'small.yaml', missing, 'passes={join: off, align: off}').stdout,
                              self.ringfold('plan', 'small.yaml').stdout)
         self.ringfold('plan', 'small.yaml', 'kernel=cudnn', 'strategies=[ulysses]', code=4)
 

@@ -21,7 +21,8 @@ struct Prepared {
 
 bool refuses(const KernelInfo& info, const Problem& problem) {
   const auto kernel = info.make({});
-  return kernel->capabilities().refuses(problem).has_value();
+  const Capabilities can = kernel->capabilities();
+  return can.refuses && can.refuses(problem).has_value();
 }
 
 void check(const Judge& judge, const Figures& figures) {
