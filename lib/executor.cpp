@@ -3,27 +3,12 @@
 #include "lib/bound_program.h"
 #include "lib/error.h"
 #include "lib/stop.h"
+#include "lib/watched_run.h"
 
+#include <optional>
 #include <utility>
 
 namespace ringfold {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-Clock::duration duration_of_ms(double ms) {
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(ms));
-}
-
-/// Recorded around one compute operation on a device queue, while it is watched.
-struct ComputeStamps {
-  std::unique_ptr<Stamp> begin;
-  std::unique_ptr<Stamp> start;
-  std::unique_ptr<Stamp> end;
-};
-
-}  // namespace
-
 struct Executor::Impl {
   const Schedule& schedule;
   const Program& program;
@@ -31,7 +16,6 @@ struct Executor::Impl {
   Kernel& kernel;
   Transport& transport;
   Control& control;
-  ExecutionObserver* observer = nullptr;
 
   std::shared_ptr<std::byte> arena;
   std::vector<BoundOperation> operations;
@@ -41,8 +25,7 @@ struct Executor::Impl {
   std::unique_ptr<Stamp> begin;
   std::unique_ptr<Stamp> end;
   std::unique_ptr<Fence> first;       ///< the begin, for exchanges that depend on nothing of the run
-  std::vector<ExchangeSpan> spans;    ///< of each operation, while observed
-  std::vector<ComputeStamps> stamps;  ///< the same, on a device queue
+  std::optional<WatchedRun> watched;  ///< while observed
 
   bool has_exchanges = false;
   bool is_stream_ordered = false;
@@ -62,17 +45,15 @@ struct Executor::Impl {
   void make_fences();
   void prepare();
   bool is_on_device() const { return queue->native() != nullptr; }
-  bool starts_recorded() const { return recorded && may_record && observer == nullptr; }
+  bool starts_recorded() const { return recorded && may_record && !watched; }
 
   void run(int& operation);
   void enqueue_all(int& operation);
   void step(size_t operation);
   void exchange(size_t operation, Fence* after);
   void compute(size_t operation, Fence* after);
-  void stamp(std::unique_ptr<Stamp> ComputeStamps::* which, size_t operation);
   void record(int& operation);
   void finish();
-  void tell_observer(Clock::time_point ended);
   template <typename Body>
   void guarded(Body&& body);
   Error in_context(const Error& error, int operation) const;
@@ -170,51 +151,32 @@ void Executor::Impl::step(size_t i) {
   const BoundOperation& bound = operations[i];
   control.enter(operation, bound.name);
   RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
-  if (observer != nullptr) observer->begin(operation);
+  if (watched) watched->begin(i);
   Fence* after = dependencies[i] < 0 ? nullptr : fences[static_cast<size_t>(dependencies[i])].get();
   bound.exchange ? exchange(i, after) : compute(i, after);
-  if (observer != nullptr) observer->end(operation);
+  if (watched) watched->end(i);
 }
 
 void Executor::Impl::exchange(size_t i, Fence* after) {
-  if (observer != nullptr) observer->start(static_cast<int>(i));
+  if (watched) watched->start(i);
   if (after == nullptr && is_stream_ordered) after = first.get();
   transport.enqueue(*operations[i].exchange, after, *fences[i]);
 }
 
 void Executor::Impl::compute(size_t i, Fence* after) {
-  stamp(&ComputeStamps::begin, i);
   if (after != nullptr) queue->wait(*after);
-  if (observer != nullptr) observer->start(static_cast<int>(i));
-  stamp(&ComputeStamps::start, i);
+  if (watched) watched->start(i);
   operations[i].compute(kernel, *queue);
-  stamp(&ComputeStamps::end, i);
   if (fences[i]) queue->record(*fences[i]);
-}
-
-void Executor::Impl::stamp(std::unique_ptr<Stamp> ComputeStamps::* which, size_t i) {
-  if (!stamps.empty()) queue->record(*(stamps[i].*which));
 }
 
 void Executor::Impl::finish() {
   if (is_stream_ordered) transport.watch(*end);
   queue->synchronize();
-  const Clock::time_point ended = Clock::now();
+  const auto ended = std::chrono::steady_clock::now();
   transport.synchronize();
   control.enter(-1, "");
-  if (observer != nullptr) tell_observer(ended);
-}
-
-/// A device's times are told by how long they were before the end.
-void Executor::Impl::tell_observer(Clock::time_point ended) {
-  const auto at = [&](const Stamp& stamp) { return ended - duration_of_ms(end->ms_since(stamp)); };
-  for (size_t i = 0; i < operations.size(); ++i) {
-    if (operations[i].exchange) {
-      observer->exchanged(static_cast<int>(i), spans[i]);
-    } else if (!stamps.empty()) {
-      observer->computed(static_cast<int>(i), {at(*stamps[i].begin), at(*stamps[i].start), at(*stamps[i].end)});
-    }
-  }
+  if (watched) watched->tell(*end, ended);
 }
 
 /// Errors tell the rank and the operation, and leave nothing under way.
@@ -262,19 +224,8 @@ void Executor::allow_recording(bool allowed) { impl_->may_record = allowed; }
 bool Executor::starts_recorded() const { return impl_->starts_recorded(); }
 
 void Executor::observe(ExecutionObserver* observer) {
-  const size_t watched = observer == nullptr ? 0 : impl_->operations.size();
-  impl_->observer = observer;
-  impl_->spans.assign(watched, {});
-  impl_->stamps.clear();
-  for (size_t i = 0; i < impl_->operations.size(); ++i) {
-    const auto& exchange = impl_->operations[i].exchange;
-    if (exchange) exchange->span = observer == nullptr ? nullptr : &impl_->spans[i];
-  }
-  if (!impl_->is_on_device()) return;
-  for (size_t i = 0; i < watched; ++i) {
-    Queue& queue = *impl_->queue;
-    impl_->stamps.push_back({queue.make_stamp(), queue.make_stamp(), queue.make_stamp()});
-  }
+  impl_->watched.reset();
+  if (observer != nullptr) impl_->watched.emplace(*observer, *impl_->queue, impl_->operations);
 }
 
 void Executor::run() {
