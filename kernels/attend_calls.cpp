@@ -67,9 +67,10 @@ std::vector<Keys> keys_of(const AttendTask& task, int64_t sequence, const HeadRa
 /// Writes the calls of one region.
 class RegionWriter {
  public:
-  RegionWriter(const AttendTask& task, const Segment& q, int64_t state_row, const HeadRange& kv_heads,
-               AttendRegion& region)
+  RegionWriter(const AttendTask& task, Diagonals diagonals, const Segment& q, int64_t state_row,
+               const HeadRange& kv_heads, AttendRegion& region)
       : task_(task),
+        diagonals_(diagonals),
         element_(bytes_of(task.q.dtype)),
         q_(q),
         q_data_(at(task.q, q.row, region.query_heads.begin)),
@@ -179,6 +180,11 @@ class RegionWriter {
     keys.v += (first - keys.begin) * keys.v_strides.row * element_;
     keys.begin = first;
     keys.end = last;
+    if (diagonals_ == Diagonals::in_the_corner && begin < last && last < end) {
+      add_masked(begin, last, keys);
+      add_masked(last, end, keys);
+      return;
+    }
     // Libraries take a window over no more queries than keys.
     if (is_windowed() && end - begin > last - first) {
       const int64_t middle = begin + (end - begin) / 2;
@@ -210,6 +216,7 @@ class RegionWriter {
   }
 
   const AttendTask& task_;
+  Diagonals diagonals_;
   int64_t element_;
   const Segment& q_;
   const std::byte* q_data_;
@@ -223,25 +230,37 @@ class RegionWriter {
 
 /// The regions of consecutive queries that stand in state rows from `row` on.
 void add_regions(const AttendTask& task, const Segment& q, int64_t row, const HeadRange& query_heads,
-                 const HeadRange& kv_heads, bool gathers, std::vector<AttendRegion>& regions) {
+                 const HeadRange& kv_heads, const SplitOptions& options, std::vector<AttendRegion>& regions) {
   AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}, {}};
-  RegionWriter writer(task, q, row, kv_heads, region);
-  const std::optional<int64_t> late = gathers ? writer.late_keys() : std::nullopt;
+  RegionWriter writer(task, options.diagonals, q, row, kv_heads, region);
+  const std::optional<int64_t> late = options.gathers ? writer.late_keys() : std::nullopt;
   if (late) {
     // Those before see the same keys, those from here on more and more.
-    add_regions(task, {q.sequence, q.begin, *late, q.row}, row, query_heads, kv_heads, gathers, regions);
+    add_regions(task, {q.sequence, q.begin, *late, q.row}, row, query_heads, kv_heads, options, regions);
     const int64_t skipped = *late - q.begin;
-    add_regions(task, {q.sequence, *late, q.end, q.row + skipped}, row + skipped, query_heads, kv_heads, gathers,
+    add_regions(task, {q.sequence, *late, q.end, q.row + skipped}, row + skipped, query_heads, kv_heads, options,
                 regions);
     return;
   }
-  if (!gathers || !writer.write_gathered()) writer.write();
+  if (!options.gathers || !writer.write_gathered()) writer.write();
   regions.push_back(std::move(region));
 }
 
 }  // namespace
 
-std::vector<AttendRegion> split_attend(const AttendTask& task, bool gathers) {
+bool AttendRegion::has_one_call_a_row() const {
+  std::vector<std::pair<int64_t, int64_t>> spans;
+  for (const AttendCall& call : calls) spans.emplace_back(call.row, call.q_rows);
+  std::sort(spans.begin(), spans.end());
+  int64_t next = row;
+  for (const auto& [first, count] : spans) {
+    if (first != next) return false;
+    next += count;
+  }
+  return next == row + rows && !calls.empty();
+}
+
+std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOptions& options) {
   std::vector<AttendRegion> regions;
   const std::vector<int64_t> cuts = kv_head_cuts(task);
   for (size_t cut = 0; cut + 1 < cuts.size(); ++cut) {
@@ -251,7 +270,7 @@ std::vector<AttendRegion> split_attend(const AttendTask& task, bool gathers) {
     for (size_t i = 0; i < task.q.segments.size(); ++i) {
       const Segment& q = task.q.segments[i];
       if (q.begin == q.end) continue;
-      add_regions(task, q, task.state.o.segments[i].row, query_heads, kv_heads, gathers, regions);
+      add_regions(task, q, task.state.o.segments[i].row, query_heads, kv_heads, options, regions);
     }
   }
   return regions;

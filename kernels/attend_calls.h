@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/call_strides.h"
 #include "lib/kernel.h"
 
 #include <cstddef>
@@ -7,13 +8,6 @@
 #include <vector>
 
 namespace ringfold {
-
-/// Where a plane's rows and heads stand, in elements.
-struct CallStrides {
-  int64_t row = 0;
-  int64_t head = 0;
-  bool operator==(const CallStrides&) const = default;
-};
 
 /// One rectangle of an attend, as attention libraries take it: consecutive rows of Q against consecutive rows of K and
 /// V, of as many query heads for each kv head. Query i sees key j if j <= i + offset, where the rectangle is masked,
@@ -54,12 +48,26 @@ struct AttendRegion {
   std::vector<KeySpan> gathered;
   /// Does one call compute all of it?
   bool is_one_call() const { return calls.size() == 1 && calls[0].q_rows == rows; }
+  /// Is each row computed by one call, in all?
+  bool has_one_call_a_row() const;
+};
+
+/// Which masked rectangles a library takes.
+enum class Diagonals {
+  anywhere,
+  in_the_corner  ///< the last query is the first to see the last key: kv_rows == q_rows + offset
+};
+
+struct SplitOptions {
+  /// Keys that lie apart are copied together where one call can then compute a region, for a library whose partial
+  /// results are not to be merged.
+  bool gathers = false;
+  /// In the corner: queries behind the last key are calls of their own, whose `offset` hides no key.
+  Diagonals diagonals = Diagonals::anywhere;
 };
 
 /// Splits an attend into rectangles that see something. Every visible (query, key, head) is in exactly one call, every
 /// (row, head) of the state in exactly one region. Keys that stand side by side in memory become one rectangle.
-/// With `gathers`, keys that lie apart are copied together where one call can then compute a region, for a library
-/// whose partial results are not to be merged.
-std::vector<AttendRegion> split_attend(const AttendTask& task, bool gathers = false);
+std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOptions& options = {});
 
 }  // namespace ringfold

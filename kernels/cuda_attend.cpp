@@ -48,7 +48,7 @@ class AttendMaker {
         workspace_(memory.workspace),
         task_(task),
         maker_(maker),
-        regions_(split_attend(task, !maker.merges)),
+        regions_(split_attend(task, {!maker.merges, maker.diagonals})),
         o_(task.finish ? task.finish->out : task.state.o),
         lse_(task.finish ? task.finish->lse : task.state.lse) {}
 
@@ -58,13 +58,14 @@ class AttendMaker {
     std::vector<int64_t> gathers;
     for (const AttendRegion& region : regions_) {
       check_partials(region);
-      outputs.push_back(lay_out(region, layout));
+      is_direct_.push_back(is_direct(region));
+      outputs.push_back(is_direct_.back() ? targets(region) : lay_out(region, layout));
       gathers.push_back(region.gathered.empty() ? 0 : layout.take(gathered_rows(region) * row_bytes(region)));
     }
     work_->scratch = scratch_.at_least(layout.bytes());
     for (size_t i = 0; i < regions_.size(); ++i) {
       if (!regions_[i].gathered.empty()) gather(regions_[i], work_->scratch.get() + gathers[i]);
-      if (!is_direct(regions_[i])) move_to(work_->scratch.get(), outputs[i]);
+      if (!is_direct_[i]) move_to(work_->scratch.get(), outputs[i]);
       for (size_t call = 0; call < regions_[i].calls.size(); ++call) {
         work_->calls.push_back(maker_.make(regions_[i], regions_[i].calls[call], outputs[i][call]));
       }
@@ -76,8 +77,12 @@ class AttendMaker {
 
  private:
   bool is_direct(const AttendRegion& region) const {
-    if (!region.is_one_call() || task_.fold || maker_.base_2) return false;
-    return (maker_.writes_fp32 || o_.dtype != DType::fp32) && is_aligned(target(region));
+    if (task_.fold || !region.has_one_call_a_row()) return false;
+    for (const AttendCall& call : region.calls) {
+      const CallOutput output = target(region, call);
+      if (!is_aligned(output) || (maker_.can_write && !maker_.can_write(region, call, output))) return false;
+    }
+    return true;
   }
 
   static bool is_aligned(const CallOutput& output) {
@@ -86,17 +91,22 @@ class AttendMaker {
            output.o_strides.head * bytes % kVector == 0;
   }
 
-  /// The region's place in what the task writes.
-  CallOutput target(const AttendRegion& region) const {
+  /// The call's place in what the task writes.
+  CallOutput target(const AttendRegion& region, const AttendCall& call) const {
     const auto at = [&](const Tensor& tensor) {
       const int64_t head = region.query_heads.begin - tensor.heads.begin;
-      return tensor.data + (head * tensor.head_stride + region.row * tensor.row_stride) * bytes_of(tensor.dtype);
+      return tensor.data + (head * tensor.head_stride + call.row * tensor.row_stride) * bytes_of(tensor.dtype);
     };
     return {at(o_), o_.dtype, {o_.row_stride, o_.head_stride}, at(lse_), {lse_.row_stride, lse_.head_stride}};
   }
 
+  std::vector<CallOutput> targets(const AttendRegion& region) const {
+    std::vector<CallOutput> outputs;
+    for (const AttendCall& call : region.calls) outputs.push_back(target(region, call));
+    return outputs;
+  }
+
   std::vector<CallOutput> lay_out(const AttendRegion& region, ScratchLayout& layout) const {
-    if (is_direct(region)) return {target(region)};
     std::vector<CallOutput> outputs;
     const int64_t heads = region.query_heads.size();
     for (const AttendCall& call : region.calls) {
@@ -177,7 +187,7 @@ class AttendMaker {
   void make_merges(const std::vector<std::vector<CallOutput>>& outputs) {
     std::map<HeadRange, std::vector<size_t>> by_heads;
     for (size_t i = 0; i < regions_.size(); ++i) {
-      if (!is_direct(regions_[i])) by_heads[regions_[i].query_heads].push_back(i);
+      if (!is_direct_[i]) by_heads[regions_[i].query_heads].push_back(i);
     }
     for (const auto& [heads, regions] : by_heads) {
       MergeTarget merged;
@@ -222,7 +232,7 @@ class AttendMaker {
                            reinterpret_cast<float*>(output.lse),
                            output.lse_strides.row,
                            output.lse_strides.head};
-      parts.push_back({rows, region.calls[i].row, region.calls[i].q_rows, 0, heads, maker_.base_2});
+      parts.push_back({rows, region.calls[i].row, region.calls[i].q_rows, 0, heads, false});
     }
   }
 
@@ -232,6 +242,7 @@ class AttendMaker {
   const AttendTask& task_;
   const CallMaker& maker_;
   std::vector<AttendRegion> regions_;
+  std::vector<bool> is_direct_;  // of each region
   const Tensor& o_;
   const Tensor& lse_;
   std::shared_ptr<AttendWork> work_ = std::make_shared<AttendWork>();

@@ -32,17 +32,17 @@ class CallWork {
 
 /// How a library attends one rectangle.
 struct CallMaker {
-  /// Throws Error(unavailable) where the library cannot.
+  /// Throws Error(unavailable) where the library cannot. LSEs are natural.
   std::function<std::unique_ptr<CallWork>(const AttendRegion&, const AttendCall&, const CallOutput&)> make;
   /// Of what is not written directly.
   DType partial_dtype = DType::fp32;
   /// Whether partial results are exact enough to be merged: 16 bits are not, see docs/numerics.md. Else keys that lie
   /// apart are copied together, and what still takes several calls is refused.
   bool merges = true;
-  /// Its LSE is a binary logarithm, so that nothing can be written directly.
-  bool base_2 = false;
-  /// The same for the dtype of a state, where its O is 16 bits wide.
-  bool writes_fp32 = true;
+  /// Can it write where the output says, which is aligned? Null: anywhere. To scratch memory it always can: O in
+  /// partial_dtype, [head][row][channel], and the LSE, [head][row].
+  std::function<bool(const AttendRegion&, const AttendCall&, const CallOutput&)> can_write = {};
+  Diagonals diagonals = Diagonals::anywhere;
 };
 
 /// Memory that the calls of a kernel use one after the other.
@@ -65,8 +65,8 @@ struct AttendMemory {
   CudaScratch workspace;
 };
 
-/// An attend as calls of a library, which write their results where they belong if one of them computes a region and
-/// the memory is aligned, and else to scratch memory, merged in order afterwards.
+/// An attend as calls of a library, which write their results where they belong if one of them alone computes each row
+/// of a region and the memory is aligned, and else to scratch memory, merged in order afterwards.
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker);
 

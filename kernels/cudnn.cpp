@@ -49,7 +49,9 @@ class Cudnn final : public CudaKernel {
     CallMaker maker;
     // Asked for O in fp32, cuDNN 9.14 to 9.19 plan without a word and write 16 bits.
     maker.partial_dtype = task.q.dtype;
-    maker.writes_fp32 = false;
+    maker.can_write = [](const AttendRegion&, const AttendCall&, const CallOutput& output) {
+      return output.dtype != DType::fp32;
+    };
     maker.merges = false;
     maker.make = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       const SdpaShape shape{task.q.dtype,

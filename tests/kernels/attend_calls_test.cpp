@@ -212,7 +212,7 @@ TEST_CASE("every visible pair is in exactly one call, whatever the pieces, masks
       add_piece(task, memory, piece, {kv_heads.begin + 1, kv_heads.end}, layout);
     }
     const bool gathers = round % 2 == 1;
-    const auto regions = split_attend(task, gathers);
+    const auto regions = split_attend(task, {gathers});
     CAPTURE(round, to_string(task.mask), gathers);
     for (const AttendRegion& region : regions) {
       for (size_t i = 1; i < region.calls.size() && !region.gathered.empty(); ++i) {
@@ -220,6 +220,14 @@ TEST_CASE("every visible pair is in exactly one call, whatever the pieces, masks
       }
     }
     CHECK(attended(task, memory, regions) == wanted(task));
+    const auto cornered = split_attend(task, {gathers, Diagonals::in_the_corner});
+    CHECK(attended(task, memory, cornered) == wanted(task));
+    for (const AttendRegion& region : cornered) {
+      for (const AttendCall& call : region.calls) {
+        const bool hides_keys_behind = call.is_masked && call.offset < call.kv_rows - 1;
+        CHECK((!hides_keys_behind || call.kv_rows == call.q_rows + call.offset));
+      }
+    }
     // Regions tile the state.
     std::map<std::pair<int64_t, int64_t>, int> rows;
     for (const AttendRegion& region : regions) {
@@ -276,7 +284,7 @@ TEST_CASE("keys that lie apart are gathered into one call where one diagonal say
   add_piece(task, memory, {{0, 4, 10, 0}}, {0, 1}, Layout::heads_outer);
   add_piece(task, memory, {{0, 10, 40, 0}}, {0, 1}, Layout::tokens_outer);
   CHECK(split_attend(task)[0].calls.size() == 2);
-  const auto regions = split_attend(task, true);
+  const auto regions = split_attend(task, {true});
   REQUIRE(regions.size() == 1);
   CHECK(regions[0].is_one_call());
   CHECK(regions[0].gathered.size() == 2);
@@ -286,13 +294,31 @@ TEST_CASE("keys that lie apart are gathered into one call where one diagonal say
   SECTION("queries before the diagonal's keys are a region of their own") {
     task.kv.erase(task.kv.begin() + 1);
     add_piece(task, memory, {{0, 20, 40, 0}}, {0, 1}, Layout::heads_outer);
-    const auto cut = split_attend(task, true);
+    const auto cut = split_attend(task, {true});
     REQUIRE(cut.size() == 2);
     CHECK(cut[0].rows == 10);
     CHECK(cut[0].is_one_call());
     CHECK(cut[1].is_one_call());
     CHECK(attended(task, memory, cut) == wanted(task));
   }
+}
+
+TEST_CASE("queries behind the last key are a call of their own where a diagonal must end in the corner") {
+  Addresses memory;
+  AttendTask task = make_task(memory, {{0, 4, 20, 0}}, {0, 1}, 1);
+  add_piece(task, memory, {{0, 0, 12, 0}}, {0, 1}, Layout::heads_outer);
+  CHECK(split_attend(task)[0].is_one_call());
+  const auto regions = split_attend(task, {false, Diagonals::in_the_corner});
+  REQUIRE(regions.size() == 1);
+  REQUIRE(regions[0].calls.size() == 2);
+  CHECK(regions[0].calls[0].q_rows == 8);
+  CHECK(regions[0].calls[0].is_masked);
+  CHECK(regions[0].calls[1].row == 8);
+  CHECK_FALSE(regions[0].calls[1].is_masked);
+  CHECK(regions[0].has_one_call_a_row());
+  task.q.segments[0] = task.state.o.segments[0] = {0, 20, 36, 0};
+  add_piece(task, memory, {{0, 14, 16, 0}}, {0, 1}, Layout::heads_outer);
+  CHECK_FALSE(split_attend(task, {false, Diagonals::in_the_corner})[0].has_one_call_a_row());
 }
 
 TEST_CASE("queries that see nothing leave a region without calls, or a call of fewer rows") {
@@ -305,7 +331,9 @@ TEST_CASE("queries that see nothing leave a region without calls, or a call of f
   CHECK(regions[0].calls[0].q_rows == 4);
   CHECK(regions[0].calls[0].row == 4);
   CHECK_FALSE(regions[0].is_one_call());
+  CHECK_FALSE(regions[0].has_one_call_a_row());
   CHECK(regions[1].calls.empty());
+  CHECK_FALSE(regions[1].has_one_call_a_row());
 }
 
 }  // namespace
