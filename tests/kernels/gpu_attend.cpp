@@ -1,0 +1,143 @@
+#include "tests/kernels/gpu_attend.h"
+
+#include "lib/executor.h"
+#include "lib/passes.h"
+#include "lib/placement.h"
+#include "lib/ranks.h"
+#include "lib/strategy.h"
+#include "tests/catch.h"
+#include "tests/skip.h"
+#include "tests/staged_kernel.h"
+
+namespace ringfold::testing {
+
+namespace {
+
+/// O and LSE bytes of one rank's program after each of `runs` runs.
+std::vector<std::vector<std::byte>> outputs_of(const KernelInfo& info, const Schedule& schedule, int runs,
+                                               bool record) {
+  std::vector<std::vector<std::byte>> outputs;
+  const auto fabric = find_transport("in_process")->make(1, {});
+  run_ranks(*fabric, [&](RankContext& context) {
+    const auto kernel = info.make({});
+    const Program& program = schedule.ranks[0];
+    Executor executor(schedule, 0, *kernel, context.transport, context.control);
+    executor.allow_recording(record);
+    const GeneratedInputs inputs(schedule.problem, InputKind::gauss, 5);
+    for (const BlockId id : program.inputs) {
+      const Block& block = *executor.bound(id).block;
+      std::vector<std::byte> host(static_cast<size_t>(bytes_of(block, schedule.problem.heads.dim)));
+      for (int plane = 0; plane < (block.kind == BlockKind::kv ? 2 : 1); ++plane) {
+        const Tensor tensor = plane_tensor(block, host.data(), plane, schedule.problem.heads.dim);
+        const auto which = block.kind == BlockKind::q ? InputTensor::q : plane == 0 ? InputTensor::k : InputTensor::v;
+        write_rows(inputs, which, block.tokens, block.heads, tensor.data, {tensor.row_stride, tensor.head_stride});
+      }
+      kernel->device().copy_to_device(executor.bound(id).data, host.data(), std::ssize(host));
+    }
+    for (int run = 0; run < runs; ++run) {
+      executor.record();
+      executor.run();
+      std::vector<std::byte> all;
+      for (const BlockId id : program.outputs) {
+        const BoundBlock bound = executor.bound(id);
+        std::vector<std::byte> bytes(static_cast<size_t>(bytes_of(*bound.block, schedule.problem.heads.dim)));
+        kernel->device().copy_to_host(bytes.data(), bound.data, std::ssize(bytes));
+        all.insert(all.end(), bytes.begin(), bytes.end());
+      }
+      outputs.push_back(std::move(all));
+    }
+    CHECK(executor.starts_recorded() == record);
+    CHECK(executor.latest_ms() > 0);
+  });
+  return outputs;
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> staged_or_skip(std::string_view id) {
+  const KernelInfo* info = find_kernel(id);
+  if (const auto reason = info->unavailable()) {
+    skip_test(*reason);
+    return nullptr;
+  }
+  return make_on_host(*info);
+}
+
+void check_masks_and_dtypes(std::span<const int64_t> dims, const CheckCase& check) {
+  for (const int64_t dim : dims) {
+    for (const DType dtype : {DType::bf16, DType::fp16}) {
+      for (const Mask& mask : kMasks) {
+        AttendCase input;
+        input.heads = {6, 2, dim};
+        input.mask = mask;
+        input.dtype = dtype;
+        input.queries = TokenSet::range(0, 60, 261);
+        input.query_heads = {1, 6};
+        input.kv = {TokenSet::range(0, 100, 261), TokenSet::range(0, 0, 100)};
+        input.layout = dim == 64 ? Layout::tokens_outer : Layout::heads_outer;
+        check(input);
+      }
+    }
+  }
+}
+
+AttendCase ragged_case(const Mask& mask) {
+  AttendCase input;
+  input.heads = {4, 2, 64};
+  input.dtype = DType::bf16;
+  input.query_heads = {0, 4};
+  input.queries = TokenSet({{0, 3, 40}, {0, 300, 340}, {1, 0, 4}, {2, 5, 6}, {4, 0, 9}, {5, 8, 9}});
+  input.kv = {TokenSet({{0, 290, 345}, {1, 2, 4}, {3, 0, 7}}),
+              TokenSet({{0, 0, 270}, {1, 0, 1}, {4, 5, 30}, {7, 0, 2}}), TokenSet({{0, 271, 280}, {5, 8, 9}})};
+  input.mask = mask;
+  return input;
+}
+
+void check_lengths(const CheckCase& check) {
+  for (const int64_t rows : {1, 2, 7, 17, 129}) {
+    AttendCase input = ragged_case(kMasks[0]);
+    input.queries = TokenSet::range(0, 5, 5 + rows);
+    input.kv = {TokenSet::range(0, 0, 5 + rows)};
+    check(input);
+  }
+}
+
+void check_inputs(Kernel& kernel, std::span<const SharedKeys> shards) {
+  for (const DType dtype : {DType::bf16, DType::fp16}) {
+    Problem problem;
+    problem.sequences = {{700, 0}, {20, 70}, {1, 0}};
+    problem.heads = {4, 2, 64};
+    problem.dtype = dtype;
+    for (const InputKind kind : {InputKind::gauss, InputKind::peaked, InputKind::count, InputKind::needle}) {
+      const GeneratedInputs inputs(problem, kind, 3);
+      Judge judge(inputs, 1e9, {});
+      judge.prepare(query_set(problem), {0, problem.heads.query});
+      for (const SharedKeys& keys : shards) {
+        INFO(to_string(kind) << ", " << to_string(dtype) << ", P " << keys.shards);
+        const JudgedRun run = run_kernel(kernel, inputs, keys.shards, keys.folding);
+        const Figures figures = judge.judge(run.rows, run.how, 0);
+        CHECK(judge.failure_of(figures) == "");
+        CHECK(figures.output.ratio() < 0.87);
+        CHECK(figures.lse.ratio() < 0.87);
+      }
+    }
+  }
+}
+
+void check_recorded(std::string_view id) {
+  const KernelInfo* info = find_kernel(id);
+  if (const auto reason = info->unavailable()) return skip_test(*reason);
+  Problem problem;
+  problem.sequences = {{300, 0}, {40, 90}};
+  problem.heads = {4, 2, 64};
+  problem.dtype = DType::bf16;
+  const StrategyInfo* strategy = find_strategy("naive_ring");
+  Schedule schedule = plan_cluster(*strategy->make({}), "naive_ring", problem, {1, 1});
+  for (const Pass& pass : pass_table()) schedule = pass.apply(std::move(schedule), info->rates);
+  const auto plain = outputs_of(*info, schedule, 3, false);
+  const auto recorded = outputs_of(*info, schedule, 4, true);
+  for (const auto& each : plain) CHECK(each == plain.front());
+  for (const auto& each : recorded) CHECK(each == plain.front());
+}
+
+}  // namespace ringfold::testing
