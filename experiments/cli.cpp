@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 
@@ -135,6 +136,9 @@ ExitCode run(int argc, char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  // Before anything of CUDA starts: by default streams share 8 hardware queues, where one that waits for another rank
+  // holds up what stands behind it, possibly for ever.
+  (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   try {
     const ExitCode code = run(argc, argv);
     // A full disk behind standard output must not pass for success.

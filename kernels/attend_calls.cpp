@@ -1,7 +1,6 @@
 #include "kernels/attend_calls.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace ringfold {
@@ -84,45 +83,6 @@ class RegionWriter {
     for (const Keys& keys : masked_) add_masked(q_.begin, q_.end, keys);
   }
 
-  /// With keys that are copied together, so that no query is in two calls; false if there is no need, or no such way.
-  bool write_gathered() {
-    find_keys();
-    std::vector<Keys> all = open_;
-    all.insert(all.end(), masked_.begin(), masked_.end());
-    if (all.size() < 2) return false;
-    std::sort(all.begin(), all.end(), [](const Keys& x, const Keys& y) { return x.begin < y.begin; });
-    bool is_closed = true;
-    for (size_t i = 0; i + 1 < all.size(); ++i) is_closed = is_closed && all[i].end == all[i + 1].begin;
-    if (!is_closed && (masked_.size() > 1 || is_windowed())) return false;
-    if (!is_closed && !masked_.empty()) {
-      // As if all that everybody sees stood right before the first key that not everybody sees.
-      all = open_;
-      all.push_back(masked_.front());
-    }
-    int64_t rows = 0;
-    for (const Keys& keys : all) {
-      region_.gathered.push_back({keys.k, keys.v, keys.k_strides, keys.v_strides, keys.end - keys.begin});
-      rows += keys.end - keys.begin;
-    }
-    const int64_t heads = kv_heads_.size();
-    const CallStrides strides{2 * heads * task_.dim, 2 * task_.dim};
-    const Keys together{all.back().end - rows,           all.back().end, nullptr,
-                        at_offset(task_.dim * element_), strides,        strides};
-    if (masked_.empty()) {
-      add(q_.begin, q_.end, together, false);
-    } else {
-      add_masked(q_.begin, q_.end, together);
-    }
-    return true;
-  }
-
-  /// Where a region must be cut for that: the first masked key, if queries before it see others.
-  std::optional<int64_t> late_keys() {
-    find_keys();
-    if (open_.empty() || masked_.empty() || masked_.front().begin <= q_.begin) return std::nullopt;
-    return masked_.front().begin < q_.end ? std::optional(masked_.front().begin) : std::nullopt;
-  }
-
  private:
   bool is_windowed() const { return task_.mask.kind == MaskKind::window; }
 
@@ -150,8 +110,6 @@ class RegionWriter {
     join([](const Keys&, const Keys&) { return true; });
     open_ = std::move(keys_);
   }
-
-  static const std::byte* at_offset(int64_t bytes) { return reinterpret_cast<const std::byte*>(bytes); }
 
   template <typename Allowed>
   void join(Allowed&& allowed) {
@@ -228,24 +186,6 @@ class RegionWriter {
   AttendRegion& region_;
 };
 
-/// The regions of consecutive queries that stand in state rows from `row` on.
-void add_regions(const AttendTask& task, const Segment& q, int64_t row, const HeadRange& query_heads,
-                 const HeadRange& kv_heads, const SplitOptions& options, std::vector<AttendRegion>& regions) {
-  AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}, {}};
-  RegionWriter writer(task, options.diagonals, q, row, kv_heads, region);
-  const std::optional<int64_t> late = options.gathers ? writer.late_keys() : std::nullopt;
-  if (late) {
-    // Those before see the same keys, those from here on more and more.
-    add_regions(task, {q.sequence, q.begin, *late, q.row}, row, query_heads, kv_heads, options, regions);
-    const int64_t skipped = *late - q.begin;
-    add_regions(task, {q.sequence, *late, q.end, q.row + skipped}, row + skipped, query_heads, kv_heads, options,
-                regions);
-    return;
-  }
-  if (!options.gathers || !writer.write_gathered()) writer.write();
-  regions.push_back(std::move(region));
-}
-
 }  // namespace
 
 bool AttendRegion::has_one_call_a_row() const {
@@ -260,7 +200,7 @@ bool AttendRegion::has_one_call_a_row() const {
   return next == row + rows && !calls.empty();
 }
 
-std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOptions& options) {
+std::vector<AttendRegion> split_attend(const AttendTask& task, Diagonals diagonals) {
   std::vector<AttendRegion> regions;
   const std::vector<int64_t> cuts = kv_head_cuts(task);
   for (size_t cut = 0; cut + 1 < cuts.size(); ++cut) {
@@ -270,7 +210,10 @@ std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOption
     for (size_t i = 0; i < task.q.segments.size(); ++i) {
       const Segment& q = task.q.segments[i];
       if (q.begin == q.end) continue;
-      add_regions(task, q, task.state.o.segments[i].row, query_heads, kv_heads, options, regions);
+      const int64_t row = task.state.o.segments[i].row;
+      AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}};
+      RegionWriter(task, diagonals, q, row, kv_heads, region).write();
+      regions.push_back(std::move(region));
     }
   }
   return regions;

@@ -18,12 +18,10 @@ int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 class AttendWork final : public CudaWork {
  public:
   void enqueue(cudaStream_t stream) const override {
-    for (const auto& copy : copies) copy->enqueue(stream);
     for (const auto& call : calls) call->enqueue(workspace.get(), stream);
     for (const auto& merge : merges) merge->enqueue(stream);
   }
 
-  std::vector<std::shared_ptr<CudaWork>> copies;
   std::vector<std::unique_ptr<CallWork>> calls;
   std::vector<std::shared_ptr<CudaWork>> merges;
   std::shared_ptr<std::byte> scratch;
@@ -48,23 +46,20 @@ class AttendMaker {
         workspace_(memory.workspace),
         task_(task),
         maker_(maker),
-        regions_(split_attend(task, {!maker.merges, maker.diagonals})),
+        regions_(split_attend(task, maker.diagonals)),
         o_(task.finish ? task.finish->out : task.state.o),
         lse_(task.finish ? task.finish->lse : task.state.lse) {}
 
   std::shared_ptr<CudaWork> make() {
     ScratchLayout layout;
     std::vector<std::vector<CallOutput>> outputs;
-    std::vector<int64_t> gathers;
     for (const AttendRegion& region : regions_) {
       check_partials(region);
       is_direct_.push_back(is_direct(region));
       outputs.push_back(is_direct_.back() ? targets(region) : lay_out(region, layout));
-      gathers.push_back(region.gathered.empty() ? 0 : layout.take(gathered_rows(region) * row_bytes(region)));
     }
     work_->scratch = scratch_.at_least(layout.bytes());
     for (size_t i = 0; i < regions_.size(); ++i) {
-      if (!regions_[i].gathered.empty()) gather(regions_[i], work_->scratch.get() + gathers[i]);
       if (!is_direct_[i]) move_to(work_->scratch.get(), outputs[i]);
       for (size_t call = 0; call < regions_[i].calls.size(); ++call) {
         work_->calls.push_back(maker_.make(regions_[i], regions_[i].calls[call], outputs[i][call]));
@@ -131,39 +126,6 @@ class AttendMaker {
       RINGFOLD_CHECK(call.row >= rows, ExitCode::unavailable,
                      "keys that lie apart take several calls, whose results in 16 bits are too coarse to be merged");
       rows = call.row + call.q_rows;
-    }
-  }
-
-  /// Bytes of K and V of one token.
-  int64_t row_bytes(const AttendRegion& region) const {
-    return 2 * region.kv_heads * task_.dim * bytes_of(task_.q.dtype);
-  }
-
-  static int64_t gathered_rows(const AttendRegion& region) {
-    int64_t rows = 0;
-    for (const KeySpan& span : region.gathered) rows += span.rows;
-    return rows;
-  }
-
-  /// Copies the region's keys together, [token][head][plane][dim].
-  void gather(AttendRegion& region, std::byte* to) {
-    const HeadRange heads{0, region.kv_heads};
-    const auto copy = [&](const std::byte* from, const CallStrides& strides, std::byte* there, int64_t rows) {
-      const std::vector<Segment> all{{0, 0, rows, 0}};
-      const CopyTask task{{const_cast<std::byte*>(from), task_.q.dtype, strides.row, strides.head, heads, all},
-                          {there, task_.q.dtype, 2 * region.kv_heads * task_.dim, 2 * task_.dim, heads, all},
-                          task_.dim};
-      work_->copies.push_back(std::make_shared<CudaCopy>(device_, task));
-    };
-    std::byte* row = to;
-    for (const KeySpan& span : region.gathered) {
-      copy(span.k, span.k_strides, row, span.rows);
-      copy(span.v, span.v_strides, row + task_.dim * bytes_of(task_.q.dtype), span.rows);
-      row += span.rows * row_bytes(region);
-    }
-    for (AttendCall& call : region.calls) {
-      call.k = to + reinterpret_cast<intptr_t>(call.k);
-      call.v = to + reinterpret_cast<intptr_t>(call.v);
     }
   }
 

@@ -36,8 +36,8 @@ struct CallMaker {
   std::function<std::unique_ptr<CallWork>(const AttendRegion&, const AttendCall&, const CallOutput&)> make;
   /// Of what is not written directly.
   DType partial_dtype = DType::fp32;
-  /// Whether partial results are exact enough to be merged: 16 bits are not, see docs/numerics.md. Else keys that lie
-  /// apart are copied together, and what still takes several calls is refused.
+  /// Whether partial results are exact enough to be merged: 16 bits are not, see docs/numerics.md. Else what takes
+  /// several calls, keys that lie apart for one, is refused.
   bool merges = true;
   /// Can it write where the output says, which is aligned? Null: anywhere. To scratch memory it always can: O in
   /// partial_dtype, [head][row][channel], and the LSE, [head][row].

@@ -9,6 +9,9 @@
 #include "tests/skip.h"
 #include "tests/staged_kernel.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace ringfold::testing {
 
 namespace {
@@ -61,6 +64,37 @@ std::unique_ptr<Kernel> staged_or_skip(std::string_view id) {
     return nullptr;
   }
   return make_on_host(*info);
+}
+
+void check_16_bits(Kernel& kernel, const AttendCase& input, Plan plan) {
+  INFO(describe(input));
+  const AttendResult got = attend(kernel, input, plan);
+  const AttendResult wanted = attend("cpu_reference", input);
+  CHECK(got.poison_intact);
+  CHECK(attend(kernel, input, plan) == got);
+  const double step = input.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  const auto dim = static_cast<size_t>(input.heads.dim);
+  double worst_o = 0;
+  double worst_lse = 0;
+  REQUIRE(got.lse.size() == wanted.lse.size());
+  for (size_t row = 0; row < wanted.lse.size(); ++row) {
+    double square = 0;
+    for (size_t c = row * dim; c < (row + 1) * dim; ++c) {
+      square += std::pow(static_cast<double>(got.o[c]) - static_cast<double>(wanted.o[c]), 2);
+    }
+    // Channels of V have variance 1.
+    worst_o = std::max(worst_o, std::sqrt(square) / (2 * step * std::sqrt(static_cast<double>(dim))));
+    if (std::isinf(wanted.lse[row])) {
+      CHECK(got.lse[row] == wanted.lse[row]);
+      CHECK(square == 0);
+      continue;
+    }
+    const double difference = static_cast<double>(got.lse[row]) - static_cast<double>(wanted.lse[row]);
+    worst_lse =
+        std::max(worst_lse, std::abs(difference) / (2e-5 * (1 + std::abs(static_cast<double>(wanted.lse[row])))));
+  }
+  CHECK(worst_o < 1);
+  CHECK(worst_lse < 1);
 }
 
 void check_masks_and_dtypes(std::span<const int64_t> dims, const CheckCase& check) {

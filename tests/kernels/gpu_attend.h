@@ -18,6 +18,10 @@ std::unique_ptr<Kernel> staged_or_skip(std::string_view id);
 
 inline constexpr Mask kMasks[] = {{MaskKind::causal, 0}, {MaskKind::full, 0}, {MaskKind::window, 37}};
 
+/// Against the reference kernel, twice with the same bits. Weights have 16 bits, and O may: within a few steps of the
+/// longest V, which a row of the wrong keys may pass; the LSE, in fp32, tells.
+void check_16_bits(Kernel& kernel, const AttendCase& input, Plan plan = Plan::at_once);
+
 using CheckCase = std::function<void(const AttendCase&)>;
 /// Masks, 16-bit dtypes, groups and layouts, for each head dim.
 void check_masks_and_dtypes(std::span<const int64_t> dims, const CheckCase& check);
