@@ -1,7 +1,7 @@
 #include "lib/passes.h"
 
-#include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -17,10 +17,12 @@ std::vector<TokenSet> stretches(const TokenSet& tokens) {
   return apart;
 }
 
-/// Kv heads at which anything of K and V begins or ends, on any rank.
+/// Kv heads at which anything of K and V begins or ends, on any rank, and that no attend reads across: each of its
+/// pieces has to hold all heads that it reads.
 std::vector<int64_t> head_cuts(const Schedule& schedule) {
-  std::vector<int64_t> cuts;
-  const auto cut = [&](const HeadRange& heads) { cuts.insert(cuts.end(), {heads.begin, heads.end}); };
+  std::set<int64_t> cuts;
+  std::set<HeadRange> uncut;
+  const auto cut = [&](const HeadRange& heads) { cuts.insert({heads.begin, heads.end}); };
   for (const Program& program : schedule.ranks) {
     for (const Block& block : program.blocks) {
       if (block.kind == BlockKind::kv) cut(block.heads);
@@ -32,11 +34,12 @@ std::vector<int64_t> head_cuts(const Schedule& schedule) {
             if (program.blocks[static_cast<size_t>(view.block)].kind == BlockKind::kv) cut(view.heads);
           },
           [](BlockId) {});
+      const auto* attend = std::get_if<Attend>(&operation);
+      if (attend != nullptr) uncut.insert(kv_heads_of(schedule.problem, attend->q.heads));
     }
   }
-  std::sort(cuts.begin(), cuts.end());
-  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-  return cuts;
+  for (const HeadRange& heads : uncut) cuts.erase(cuts.upper_bound(heads.begin), cuts.lower_bound(heads.end));
+  return {cuts.begin(), cuts.end()};
 }
 
 /// (sender, receiver, old tag) -> the first of the new tags: each pair's messages are counted.
