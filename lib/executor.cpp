@@ -142,10 +142,10 @@ void Executor::Impl::run(int& operation) {
   has_run = true;
 }
 
-/// The first run warms up what cannot be recorded.
+/// The first run warms up what cannot be recorded. While somebody watches, each operation is enqueued for itself.
 void Executor::Impl::record(int& operation) {
   const bool can = is_on_device() && (is_stream_ordered || !has_exchanges);
-  if (!can || !may_record || !has_run || recorded) return;
+  if (!can || !may_record || !has_run || recorded || observer != nullptr) return;
   if (!queue->begin_recording()) {
     may_record = false;
     return;
