@@ -1,5 +1,7 @@
+#include "lib/drop_blocks.h"
 #include "lib/passes.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -176,6 +178,27 @@ class Cutter {
   std::vector<std::vector<BlockId>> pieces_;  ///< of each old block, by stretch, then by heads; the first has its id
 };
 
+/// Pieces of what is copied that nobody reads, though others of them are read, are not copied.
+void drop_unread_copies(Program& program) {
+  std::vector<bool> reads(program.blocks.size(), false);
+  std::vector<bool> dropped(program.blocks.size(), false);
+  std::vector<Operation> operations;
+  for (auto operation = program.operations.rbegin(); operation != program.operations.rend(); ++operation) {
+    const auto* copy = std::get_if<Copy>(&*operation);
+    const auto made = copy == nullptr ? size_t{0} : static_cast<size_t>(copy->block);
+    if (copy != nullptr && program.blocks[made].kind == BlockKind::kv && !reads[made]) {
+      dropped[made] = true;
+      continue;
+    }
+    visit_operands(
+        program, *operation, [&](const View& view) { reads[static_cast<size_t>(view.block)] = true; }, [](BlockId) {});
+    operations.push_back(std::move(*operation));
+  }
+  std::reverse(operations.begin(), operations.end());
+  program.operations = std::move(operations);
+  drop_blocks(program, dropped);
+}
+
 bool sends_are_contiguous(const Schedule& schedule) {
   for (const Program& program : schedule.ranks) {
     for (const Operation& operation : program.operations) {
@@ -205,6 +228,7 @@ Schedule align_kv(Schedule schedule, const AssumedRates& rates) {
     cutters.back().count_tags(static_cast<int>(cutters.size()) - 1, tags);
   }
   for (size_t rank = 0; rank < cutters.size(); ++rank) cutters[rank].cut(static_cast<int>(rank), tags);
+  for (Program& program : aligned.ranks) drop_unread_copies(program);
   return sends_are_contiguous(aligned) ? aligned : schedule;
 }
 

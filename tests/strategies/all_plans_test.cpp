@@ -96,6 +96,8 @@ TEST_CASE("every strategy is proved as passes make it for a device") {
   std::vector<Problem> problems = shapes();
   problems.push_back(problem_of({{194, 0}}, {12, 3, 16}, MaskKind::causal));
   problems.push_back(problem_of({{86, 4}, {40, 0}}, {6, 3, 64}, MaskKind::full));
+  // Keys that nobody asks for, side by side with others.
+  problems.push_back(problem_of({{0, 3}, {1, 0}}, {4, 4, 8}, MaskKind::full));
   for (const auto& [info, options] : all_variants()) {
     const auto strategy = info->make(options);
     for (Problem problem : problems) {
