@@ -4,6 +4,7 @@
 #include "lib/error.h"
 #include "lib/stop.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ringfold {
@@ -88,6 +89,9 @@ void Executor::Impl::bind() {
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);
   dependencies = other_queue_dependencies(program, schedule.problem.heads.dim);
+  for (size_t i = 1; i < operations.size(); ++i) {
+    if (operations[i].is_done_before) dependencies[i - 1] = std::max(dependencies[i - 1], dependencies[i]);
+  }
   for (const BoundOperation& operation : operations) has_exchanges = has_exchanges || operation.exchange != nullptr;
   RINGFOLD_CHECK(!has_exchanges || transport.moves(memory), ExitCode::unavailable,
                  "the transport cannot move the kernel's memory");
