@@ -167,7 +167,8 @@ class RegionWriter {
         is_masked && !(keys.end - 1 <= begin && (!is_windowed() || keys.begin > end - 1 - task_.mask.window));
     if (call.is_masked) {
       call.offset = begin - keys.begin;
-      call.window = is_windowed() ? task_.mask.window : 0;
+      // One that hides nothing is none: libraries are told 32 bits of it.
+      call.window = is_windowed() && task_.mask.window < call.offset + call.q_rows ? task_.mask.window : 0;
     }
     call.row = state_row_ + begin - q_.begin;
     region_.calls.push_back(call);

@@ -169,6 +169,7 @@ void finish_at_once(const Problem& problem, const Program& program, std::vector<
     const auto& task = std::get<FinishTask>(operations[i + 1].tasks.front());
     attend->finish = Finished{task.out, task.lse};
     operations[i + 1].tasks.clear();
+    operations[i + 1].is_done_before = true;
   }
 }
 

@@ -16,6 +16,7 @@ struct BoundOperation {
   std::string text;                         ///< "attend 0:[0,4) heads [0,2)": what this rank's errors call it
   std::unique_ptr<BoundExchange> exchange;  ///< null for a compute operation
   std::vector<KernelTask> tasks;
+  bool is_done_before = false;  ///< by the operation before it, which fills its memory: this one has no tasks
 
   /// Enqueues the tasks. Allocates nothing.
   void compute(Kernel& kernel, Queue& queue) const;

@@ -5,6 +5,7 @@
 #include "lib/stop.h"
 #include "lib/watched_run.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -69,6 +70,9 @@ void Executor::Impl::bind() {
   queue = kernel.device().make_queue();
   operations = bind_program(schedule.problem, program, arena.get(), capabilities);
   dependencies = other_queue_dependencies(program, schedule.problem.heads.dim);
+  for (size_t i = 1; i < operations.size(); ++i) {
+    if (operations[i].is_done_before) dependencies[i - 1] = std::max(dependencies[i - 1], dependencies[i]);
+  }
   for (const BoundOperation& operation : operations) has_exchanges = has_exchanges || operation.exchange != nullptr;
   RINGFOLD_CHECK(!has_exchanges || transport.moves(memory), ExitCode::unavailable,
                  "the transport cannot move the kernel's memory");
@@ -123,10 +127,10 @@ void Executor::Impl::run(int& operation) {
   has_run = true;
 }
 
-/// The first run warms up what cannot be recorded.
+/// The first run warms up what cannot be recorded. While somebody watches, each operation is enqueued for itself.
 void Executor::Impl::record(int& operation) {
   const bool can = is_on_device() && (is_stream_ordered || !has_exchanges);
-  if (!can || !may_record || !has_run || recorded) return;
+  if (!can || !may_record || !has_run || recorded || watched) return;
   if (!queue->begin_recording()) {
     may_record = false;
     return;

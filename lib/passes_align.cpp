@@ -1,7 +1,9 @@
+#include "lib/drop_blocks.h"
 #include "lib/passes.h"
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -17,10 +19,12 @@ std::vector<TokenSet> stretches(const TokenSet& tokens) {
   return apart;
 }
 
-/// Kv heads at which anything of K and V begins or ends, on any rank.
+/// Kv heads at which anything of K and V begins or ends, on any rank, and that no attend reads across: each of its
+/// pieces has to hold all heads that it reads.
 std::vector<int64_t> head_cuts(const Schedule& schedule) {
-  std::vector<int64_t> cuts;
-  const auto cut = [&](const HeadRange& heads) { cuts.insert(cuts.end(), {heads.begin, heads.end}); };
+  std::set<int64_t> cuts;
+  std::set<HeadRange> uncut;
+  const auto cut = [&](const HeadRange& heads) { cuts.insert({heads.begin, heads.end}); };
   for (const Program& program : schedule.ranks) {
     for (const Block& block : program.blocks) {
       if (block.kind == BlockKind::kv) cut(block.heads);
@@ -32,11 +36,12 @@ std::vector<int64_t> head_cuts(const Schedule& schedule) {
             if (program.blocks[static_cast<size_t>(view.block)].kind == BlockKind::kv) cut(view.heads);
           },
           [](BlockId) {});
+      const auto* attend = std::get_if<Attend>(&operation);
+      if (attend != nullptr) uncut.insert(kv_heads_of(schedule.problem, attend->q.heads));
     }
   }
-  std::sort(cuts.begin(), cuts.end());
-  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-  return cuts;
+  for (const HeadRange& heads : uncut) cuts.erase(cuts.upper_bound(heads.begin), cuts.lower_bound(heads.end));
+  return {cuts.begin(), cuts.end()};
 }
 
 /// (sender, receiver, old tag) -> the first of the new tags: each pair's messages are counted.
@@ -173,6 +178,27 @@ class Cutter {
   std::vector<std::vector<BlockId>> pieces_;  ///< of each old block, by stretch, then by heads; the first has its id
 };
 
+/// Pieces of what is copied that nobody reads, though others of them are read, are not copied.
+void drop_unread_copies(Program& program) {
+  std::vector<bool> reads(program.blocks.size(), false);
+  std::vector<bool> dropped(program.blocks.size(), false);
+  std::vector<Operation> operations;
+  for (auto operation = program.operations.rbegin(); operation != program.operations.rend(); ++operation) {
+    const auto* copy = std::get_if<Copy>(&*operation);
+    const auto made = copy == nullptr ? size_t{0} : static_cast<size_t>(copy->block);
+    if (copy != nullptr && program.blocks[made].kind == BlockKind::kv && !reads[made]) {
+      dropped[made] = true;
+      continue;
+    }
+    visit_operands(
+        program, *operation, [&](const View& view) { reads[static_cast<size_t>(view.block)] = true; }, [](BlockId) {});
+    operations.push_back(std::move(*operation));
+  }
+  std::reverse(operations.begin(), operations.end());
+  program.operations = std::move(operations);
+  drop_blocks(program, dropped);
+}
+
 bool sends_are_contiguous(const Schedule& schedule) {
   for (const Program& program : schedule.ranks) {
     for (const Operation& operation : program.operations) {
@@ -202,6 +228,7 @@ Schedule align_kv(Schedule schedule, const AssumedRates& rates) {
     cutters.back().count_tags(static_cast<int>(cutters.size()) - 1, tags);
   }
   for (size_t rank = 0; rank < cutters.size(); ++rank) cutters[rank].cut(static_cast<int>(rank), tags);
+  for (Program& program : aligned.ranks) drop_unread_copies(program);
   return sends_are_contiguous(aligned) ? aligned : schedule;
 }
 

@@ -55,8 +55,8 @@ std::vector<std::vector<BlockId>> rows_of_tensors(const Program& program, const 
   std::map<HeadRange, std::vector<BlockId>> by_heads;
   for (const View& view : attend.kv) {
     const Block& block = program.blocks[static_cast<size_t>(view.block)];
-    const bool fits =
-        block.layout == Layout::tokens_outer && bytes_in(program, view.block, dim) % kBufferAlignment == 0;
+    const bool fits = block.layout == Layout::tokens_outer && !block.tokens.empty() &&
+                      bytes_in(program, view.block, dim) % kBufferAlignment == 0;
     if (!fits) continue;
     std::vector<BlockId>& list = by_heads[block.heads];
     if (std::find(list.begin(), list.end(), view.block) == list.end()) list.push_back(view.block);

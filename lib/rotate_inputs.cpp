@@ -16,11 +16,27 @@ Rotate rotate_input(Program& program, BlockId& input) {
   return rotate;
 }
 
+/// Of each block: does any operation read it?
+std::vector<bool> read_blocks(const Program& program) {
+  std::vector<bool> reads(program.blocks.size(), false);
+  for (const Operation& operation : program.operations) {
+    visit_operands(
+        program, operation, [&](const View& view) { reads[static_cast<size_t>(view.block)] = true; }, [](BlockId) {});
+  }
+  return reads;
+}
+
 }  // namespace
 
 std::vector<Program> rotate_inputs(std::vector<Program> programs) {
   for (Program& program : programs) {
     for (Block& block : program.blocks) block.rotated = block.kind == BlockKind::q || block.kind == BlockKind::kv;
+    // Keys that no query sees, as under a window, are not turned for nobody.
+    const std::vector<bool> reads = read_blocks(program);
+    for (const BlockId input : program.inputs) {
+      const auto block = static_cast<size_t>(input);
+      program.blocks[block].rotated = program.blocks[block].rotated && reads[block];
+    }
     std::vector<Operation> operations;
     // Keys first: what is sent waits for nothing else.
     for (const BlockKind kind : {BlockKind::kv, BlockKind::q}) {

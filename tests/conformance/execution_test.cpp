@@ -1,9 +1,14 @@
 // Every strategy x kernel x ugly shape is executed on real ranks and judged by the criterion; the plan's bytes and
 // memory are those seen at the transport and by the allocator.
 #include "lib/cost.h"
+#include "lib/delaying_transport.h"
 #include "lib/kernel.h"
+#include "lib/random_draws.h"
 #include "tests/catch.h"
 #include "tests/conformance/harness.h"
+
+#include <chrono>
+#include <initializer_list>
 
 namespace ringfold {
 namespace {
@@ -31,8 +36,9 @@ struct Trial {
     judge.prepare(query_set(problem), {0, problem.heads.query});
   }
 
-  void run_and_check(const Variant& variant, const Cluster& cluster, const Execution& execution) {
-    const Schedule schedule = proved_plan(variant, problem, cluster);
+  void run_and_check(const Variant& variant, const Cluster& cluster, const Execution& execution,
+                     const AssumedRates& rates = {}) {
+    const Schedule schedule = proved_plan(variant, problem, cluster, rates);
     if (schedule.ranks.empty()) return;
     const Outcome outcome = run(schedule, inputs, judge, execution);
     const Cost cost = cost_of(schedule);
@@ -95,6 +101,38 @@ TEST_CASE("tensor parallel groups run beside each other") {
     for (const Cluster cluster : {Cluster{2, 2}, Cluster{3, 3}, Cluster{2, 4}, Cluster{1, 12}}) {
       INFO(variant.text() << " sp " << cluster.sp << " tp " << cluster.tp);
       trial.run_and_check(variant, cluster, {});
+    }
+  }
+}
+
+TEST_CASE("plans for devices compute the same on a host, attends and finishes at once, exchanges late") {
+  RandomDraws draws(1);
+  const auto any = [&](std::initializer_list<int64_t> values) { return values.begin()[draws.below(values.size())]; };
+  for (uint64_t round = 0; round < 24; ++round) {
+    std::vector<Sequence> sequences;
+    for (int64_t left = any({1, 1, 2, 4}); left > 0; --left) {
+      sequences.push_back({any({0, 1, 5, 32, 64, 130}), any({0, 0, 3, 64})});
+    }
+    const int64_t kv = any({1, 2, 3, 4, 6});
+    Problem problem =
+        shaped(std::move(sequences), {kv * any({1, 2, 3}), kv, any({8, 16, 32, 33})},
+               any({0, 1}) == 0 ? DType::fp32 : DType::bf16, any({0, 1}) == 0 ? MaskKind::causal : MaskKind::full);
+    problem.placement = static_cast<PlacementKind>(any({0, 0, 1, 2, 3}));
+    Trial trial(problem);
+    Execution execution;
+    execution.poison = true;
+    execution.finishes = true;
+    execution.wrap = [&](RankContext& context) {
+      return std::make_unique<DelayingTransport>(context.transport, round * 64 + static_cast<uint64_t>(context.rank),
+                                                 std::chrono::microseconds(200));
+    };
+    for (const Variant& variant : all_variants()) {
+      const Cluster cluster{static_cast<int>(any({1, 2, 3, 4, 5})), static_cast<int>(any({1, 1, 2, 3}))};
+      for (const bool merges : {false, true}) {
+        INFO(variant.text() << " sp " << cluster.sp << " tp " << cluster.tp << ", " << to_string(problem.placement)
+                            << ", round " << round << (merges ? ", merges" : ""));
+        trial.run_and_check(variant, cluster, execution, {6e14, 2.5e12, 8e-6, 3e11, 12e-6, merges});
+      }
     }
   }
 }

@@ -89,6 +89,45 @@ std::string verdict_of(const Outcome& outcome, const Problem& problem, const Jud
   return judge.failure_of(judge.judge(rows, how, 0));
 }
 
+/// Fills the rows of a tensor with NaN.
+void poison(const Tensor& tensor, int64_t channels) {
+  for (const Segment& part : tensor.segments) {
+    for (int64_t row = part.row; row < part.row + part.end - part.begin; ++row) {
+      for (int64_t head = 0; head < tensor.heads.size(); ++head) {
+        const int64_t element = head * tensor.head_stride + row * tensor.row_stride;
+        std::memset(tensor.data + element * bytes_of(tensor.dtype), 0xff,
+                    static_cast<size_t>(channels * bytes_of(tensor.dtype)));
+      }
+    }
+  }
+}
+
+/// A kernel that finishes, around one that does not.
+class FinishingKernel final : public Kernel {
+ public:
+  explicit FinishingKernel(std::unique_ptr<Kernel> inner) : inner_(std::move(inner)) {}
+  Capabilities capabilities() const override {
+    Capabilities can = inner_->capabilities();
+    can.finishes = true;
+    return can;
+  }
+  Device& device() override { return inner_->device(); }
+  void attend(Queue& queue, const AttendTask& task) override {
+    if (!task.finish) return inner_->attend(queue, task);
+    poison(task.finish->out, task.dim);
+    poison(task.finish->lse, 1);
+    inner_->attend(queue, task);
+    inner_->finish(queue, {task.state, task.finish->out, task.finish->lse, task.dim});
+  }
+  void merge(Queue& queue, const MergeTask& task) override { inner_->merge(queue, task); }
+  void finish(Queue& queue, const FinishTask& task) override { inner_->finish(queue, task); }
+  void copy(Queue& queue, const CopyTask& task) override { inner_->copy(queue, task); }
+  void rotate(Queue& queue, const RotateTask& task) override { inner_->rotate(queue, task); }
+
+ private:
+  std::unique_ptr<Kernel> inner_;
+};
+
 }  // namespace
 
 std::string Variant::text() const {
@@ -147,7 +186,8 @@ Outcome run(const Schedule& schedule, const InputSource& inputs, const Judge& ju
   const std::unique_ptr<Fabric> fabric = transport_info->make(static_cast<int>(ranks), {std::chrono::seconds(60)});
   std::mutex collecting;
   run_ranks(*fabric, [&](RankContext& context) {
-    const std::unique_ptr<Kernel> kernel = kernel_info->make({1, [&] { context.control.tick(); }});
+    std::unique_ptr<Kernel> kernel = kernel_info->make({1, [&] { context.control.tick(); }});
+    if (execution.finishes) kernel = std::make_unique<FinishingKernel>(std::move(kernel));
     const std::unique_ptr<Transport> wrapped = execution.wrap ? execution.wrap(context) : nullptr;
     RecordingTransport recording(wrapped ? *wrapped : context.transport);
     Executor executor(schedule, context.rank, *kernel, recording, context.control);

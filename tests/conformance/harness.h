@@ -50,6 +50,8 @@ struct Execution {
   int repeats = 1;
   /// Fills every byte of the arenas but the inputs with NaN first.
   bool poison = false;
+  /// Attends write O and LSE themselves where they may, before they have read all their operands.
+  bool finishes = false;
 };
 
 /// Runs every rank and judges its rows. Throws the group's first error.

@@ -36,6 +36,86 @@ TEST_CASE("an observer sees begin, start and end of every operation in order") {
   CHECK(seen == "b0s0e0b1s1e1");
 }
 
+/// A kernel whose queues pass for a device's, and can record: `started` counts starts of what was recorded.
+class Recordable final : public Kernel {
+ public:
+  explicit Recordable(int& started) : device_(*inner_, started) {}
+  Capabilities capabilities() const override { return inner_->capabilities(); }
+  Device& device() override { return device_; }
+  void attend(Queue& queue, const AttendTask& task) override { inner_->attend(queue, task); }
+  void merge(Queue& queue, const MergeTask& task) override { inner_->merge(queue, task); }
+  void finish(Queue& queue, const FinishTask& task) override { inner_->finish(queue, task); }
+  void copy(Queue& queue, const CopyTask& task) override { inner_->copy(queue, task); }
+
+ private:
+  struct Work final : RecordedWork {
+    explicit Work(int& count) : started(count) {}
+    void start(Queue&) override { ++started; }
+    int& started;
+  };
+  struct OwnQueue final : Queue {
+    OwnQueue(std::unique_ptr<Queue> queue, int& count) : inner(std::move(queue)), started(count) {}
+    std::unique_ptr<Fence> make_fence() override { return inner->make_fence(); }
+    std::unique_ptr<Stamp> make_stamp() override { return inner->make_stamp(); }
+    void record(Fence& fence) override { inner->record(fence); }
+    void wait(Fence& fence) override { inner->wait(fence); }
+    void synchronize() override { inner->synchronize(); }
+    void tick() override { inner->tick(); }
+    int threads() const override { return inner->threads(); }
+    void* native() override { return this; }
+    bool begin_recording() override { return true; }
+    std::unique_ptr<RecordedWork> end_recording() override { return std::make_unique<Work>(started); }
+    std::unique_ptr<Queue> inner;
+    int& started;
+  };
+  struct OwnDevice final : Device {
+    OwnDevice(Kernel& kernel, int& count) : inner(kernel.device()), started(count) {}
+    MemoryKind memory_kind() const override { return inner.memory_kind(); }
+    std::shared_ptr<std::byte> allocate(int64_t bytes) override { return inner.allocate(bytes); }
+    int64_t allocated_bytes() const override { return inner.allocated_bytes(); }
+    int64_t peak_bytes() const override { return inner.peak_bytes(); }
+    std::unique_ptr<Queue> make_queue() override { return std::make_unique<OwnQueue>(inner.make_queue(), started); }
+    void copy_to_device(std::byte* to, const std::byte* from, int64_t bytes) override {
+      inner.copy_to_device(to, from, bytes);
+    }
+    void copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) override {
+      inner.copy_to_host(to, from, bytes);
+    }
+    Device& inner;
+    int& started;
+  };
+
+  std::unique_ptr<Kernel> inner_ = make_toy_kernel();
+  OwnDevice device_;
+};
+
+TEST_CASE("nothing is recorded while somebody watches, and what was recorded is not started then") {
+  struct Log final : ExecutionObserver {
+    void begin(int) override { ++begun; }
+    void start(int) override {}
+    void end(int) override {}
+    int begun = 0;
+  };
+  const Schedule alone = hand_written_ring(1, 3, {1, 1, 4});
+  const auto fabric = threads_fabric(1);
+  int started = 0;
+  std::vector<int> begun;
+  run_ranks(*fabric, [&](RankContext& context) {
+    Recordable kernel(started);
+    Executor executor(alone, 0, kernel, context.transport, context.control);
+    Log log;
+    const auto forward = [&](bool watched) {
+      executor.observe(watched ? &log : nullptr);
+      executor.record();
+      executor.run();
+      begun.push_back(std::exchange(log.begun, 0) + 100 * std::exchange(started, 0));
+    };
+    // Once, watched before anything is recorded; then recorded, watched, and recorded still.
+    for (const bool watched : {false, true, false, true, false}) forward(watched);
+  });
+  CHECK(begun == std::vector<int>{0, 2, 100, 2, 100});
+}
+
 TEST_CASE("an observer is told when each exchange was in flight, and transports are not asked without one") {
   struct Spans final : ExecutionObserver {
     void begin(int) override {}

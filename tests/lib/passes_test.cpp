@@ -156,5 +156,20 @@ TEST_CASE("shards that differ by a row share buffers all the same") {
   CHECK(ring.ranks[0].arena_bytes <= 65 * (row + row + 2 * 5 * 4 + 2 * row + 2 * 4) + 6 * kBufferAlignment);
 }
 
+TEST_CASE("pieces without tokens are not put side by side") {
+  const Problem problem = small_problem(12);
+  ProgramMaker maker(problem);
+  const BlockId q = maker.input(BlockKind::q, query_set(problem), {0, 2});
+  const BlockId kv = maker.input(BlockKind::kv, kv_set(problem), {0, 1});
+  const BlockId none = maker.input(BlockKind::kv, {}, {0, 1});
+  const BlockId neither = maker.input(BlockKind::kv, {}, {0, 1});
+  maker.finish(maker.attend(maker.whole(q), {maker.whole(kv), maker.whole(none), maker.whole(neither)}));
+  for (Block& block : maker.program.blocks) {
+    if (block.kind == BlockKind::kv) block.layout = Layout::tokens_outer;
+  }
+  const Schedule schedule{"", problem, {1, 1}, {maker.program}};
+  CHECK(check(assign_buffers(schedule)).summary() == "proved");
+}
+
 }  // namespace
 }  // namespace ringfold

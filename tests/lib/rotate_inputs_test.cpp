@@ -46,6 +46,21 @@ TEST_CASE("in a placement, rows are turned where they start and move turned") {
   }
 }
 
+TEST_CASE("keys that no query sees are not turned") {
+  Problem problem;
+  problem.sequences = {{1, 4}};
+  problem.heads = {8, 4, 16};
+  problem.mask = {MaskKind::window, 3};
+  problem.rope = Rope{};
+  for (const char* strategy : {"naive_ring", "balanced_ring", "all_gather", "split_kv", "window_halo"}) {
+    for (const PlacementKind kind : {PlacementKind::native, PlacementKind::tokens, PlacementKind::heads}) {
+      problem.placement = kind;
+      CAPTURE(strategy, to_string(kind));
+      CHECK(check(plan_with(strategy, {}, problem, {4, 1})).summary() == "proved");
+    }
+  }
+}
+
 TEST_CASE("the checker refuses rows that are not turned, or turned twice") {
   const auto refusal = [](const auto& break_it) {
     Schedule schedule = rotated_ring();

@@ -49,8 +49,8 @@ std::vector<Problem> shapes() {
       problem_of(ragged, {64, 8, 16}, MaskKind::full)};
 }
 
-Schedule after_passes(Schedule schedule) {
-  for (const Pass& pass : pass_table()) schedule = pass.apply(std::move(schedule), {});
+Schedule after_passes(Schedule schedule, const AssumedRates& rates = {}) {
+  for (const Pass& pass : pass_table()) schedule = pass.apply(std::move(schedule), rates);
   return schedule;
 }
 
@@ -85,6 +85,32 @@ TEST_CASE("every strategy is proved in every placement, over tp as well") {
           const Schedule schedule = plan_cluster(*strategy, info->id, problem, cluster);
           CHECK(check(schedule).summary() == "proved");
           CHECK(check(after_passes(schedule)).summary() == "proved");
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("every strategy is proved as passes make it for a device") {
+  // Heads that ranks and groups of ranks do not divide: one reads across what another begins with.
+  std::vector<Problem> problems = shapes();
+  problems.push_back(problem_of({{194, 0}}, {12, 3, 16}, MaskKind::causal));
+  problems.push_back(problem_of({{86, 4}, {40, 0}}, {6, 3, 64}, MaskKind::full));
+  // Keys that nobody asks for, side by side with others.
+  problems.push_back(problem_of({{0, 3}, {1, 0}}, {4, 4, 8}, MaskKind::full));
+  for (const auto& [info, options] : all_variants()) {
+    const auto strategy = info->make(options);
+    for (Problem problem : problems) {
+      for (const PlacementKind kind : {PlacementKind::native, PlacementKind::tokens, PlacementKind::heads}) {
+        for (const Cluster cluster : {Cluster{1, 1}, Cluster{2, 1}, Cluster{3, 1}, Cluster{5, 1}, Cluster{3, 2}}) {
+          problem.placement = kind;
+          if (cluster_supports(*strategy, problem, cluster)) continue;
+          for (const bool merges : {false, true}) {
+            INFO(info->id << ", " << to_string(kind) << ", " << describe(problem, cluster) << ", " << merges);
+            const AssumedRates rates{6e14, 2.5e12, 8e-6, 2e11, 2e-5, merges};
+            const Schedule schedule = plan_cluster(*strategy, info->id, problem, cluster);
+            CHECK(check(after_passes(schedule, rates)).summary() == "proved");
+          }
         }
       }
     }
