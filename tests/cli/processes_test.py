@@ -32,6 +32,26 @@ sweep:
   problem.placement: [native, tokens, zigzag, heads]
 """
 
+# Prefill, extend and decode on pages: 2 dtypes x 2 placements x 3 rounds x 4 strategies.
+SERVING = """
+name: serving
+problem:
+  rounds: [{query: [33, 5]}, {query: [7, 0]}, {query: [1, 1]}]
+  heads: {query: 12, kv: 4, dim: 8}
+  mask: {window: 20}
+  kv: {page_size: 7}
+  rope: {style: interleaved}
+  softcap: 5
+cluster: {sp: 4}
+strategies: [window_halo, {split_kv: {combine: all_to_all}}, {split_kv: {combine: gather}}, {split_kv: {combine: tree}}]
+transport: ucx
+kernel: cpu_fast
+measure: {warmup: 1, repeats: 1}
+sweep:
+  problem.dtype: [fp32, bf16]
+  problem.placement: [native, tokens]
+"""
+
 # Long enough to be in the midst of it, with earlier rows written.
 LONG = """
 name: long
@@ -75,18 +95,16 @@ class Processes(ProgramTest):
             time.sleep(0.05)
         self.assertEqual([pid for pid in pids if is_running(pid)], [])
 
-    def test_same_bits_by_threads_and_processes(self):
-        self.write('ugly.yaml', UGLY)
-        self.ringfold('run', 'ugly.yaml', 'transport=in_process', '--save-outputs', '--out', 'in_process')
-        self.ringfold('run', 'ugly.yaml', '--save-outputs', '--out', 'threads')
-        done = self.launch(4, 'run', 'ugly.yaml', '--save-outputs', '--out', 'processes')
+    def check_same_bits(self, experiment, cases):
+        """Saved outputs of ranks that are threads, by both transports, and of processes."""
+        self.ringfold('run', experiment, 'transport=in_process', '--save-outputs', '--out', 'in_process')
+        self.ringfold('run', experiment, '--save-outputs', '--out', 'threads')
+        done = self.launch(4, 'run', experiment, '--save-outputs', '--out', 'processes')
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(len(re.findall('(?m)^.*naive_ring +passed', done.stdout)), 16)
-        self.assertNotIn('\x1b', done.stdout)
 
         def outputs(out):
             rows = self.rows(out)
-            self.assertEqual([row['status'] for row in rows], ['passed'] * 80)
+            self.assertEqual([row['status'] for row in rows], ['passed'] * cases)
             for row in rows:
                 self.assertEqual(row['traffic']['sent_bytes'], row['plan']['sent_bytes'])
             return [(row['plan'], row['numerics'], self.tensors(f'{out}/{row["id"]}.safetensors')) for row in rows]
@@ -94,6 +112,17 @@ class Processes(ProgramTest):
         expected = outputs('in_process')
         for out in ('threads', 'processes'):
             self.assertEqual(outputs(out), expected, out)
+        return done
+
+    def test_same_bits_by_threads_and_processes(self):
+        self.write('ugly.yaml', UGLY)
+        done = self.check_same_bits('ugly.yaml', 80)
+        self.assertEqual(len(re.findall('(?m)^.*naive_ring +passed', done.stdout)), 16)
+        self.assertNotIn('\x1b', done.stdout)
+
+    def test_same_bits_when_serving(self):
+        self.write('serving.yaml', SERVING)
+        self.check_same_bits('serving.yaml', 48)
 
     def test_two_and_eight_ranks(self):
         for ranks in (2, 8):

@@ -101,6 +101,48 @@ TEST_CASE("every transport gives the same bits and moves the plan's bytes") {
   }
 }
 
+/// As `ranks` caches that grew while decoding: token by token to the rank of its position.
+std::vector<TokenSet> dealt_cache(const Problem& problem, int ranks) {
+  std::vector<std::vector<TokenRange>> held(static_cast<size_t>(ranks));
+  for (size_t s = 0; s < problem.sequences.size(); ++s) {
+    for (int64_t position = 0; position < problem.sequences[s].cached; ++position) {
+      held[static_cast<size_t>(position % ranks)].push_back({static_cast<int64_t>(s), position, position + 1});
+    }
+  }
+  std::vector<TokenSet> cache;
+  for (std::vector<TokenRange>& ranges : held) cache.emplace_back(std::move(ranges));
+  return cache;
+}
+
+TEST_CASE("so it does when serving: pages, rotated and capped rows, windows, decoding from any cache") {
+  std::vector<Problem> problems(3);
+  problems[0].sequences = {{33, 50}, {0, 7}, {1, 64}, {40, 0}};
+  problems[0].heads = {6, 2, 34};
+  problems[0].mask = {MaskKind::window, 30};
+  problems[0].page_size = 7;
+  problems[0].rope = Rope{};
+  problems[0].placement = PlacementKind::tokens;
+  problems[1].sequences = {{70, 0}, {5, 21}};
+  problems[1].heads = {28, 7, 16};
+  problems[1].dtype = DType::bf16;
+  problems[1].page_size = 16;
+  problems[1].rope = Rope{50, RopeStyle::interleaved};
+  problems[1].softcap = 2;
+  problems[1].placement = PlacementKind::zigzag;
+  problems[2].sequences = {{1, 130}, {1, 3}, {4, 66}, {0, 9}, {1, 0}};
+  problems[2].heads = {6, 2, 16};
+  problems[2].dtype = DType::fp16;
+  problems[2].page_size = 1;
+  problems[2].softcap = 50;
+  for (Problem& problem : problems) {
+    const bool decodes = problem.page_size == 1;
+    for (const Cluster cluster : {Cluster{2, 1}, Cluster{5, 1}, Cluster{3, 2}}) {
+      if (decodes) problem.cache = dealt_cache(problem, cluster.sp);
+      for (const Variant& variant : all_variants()) compare_transports(variant, problem, cluster);
+    }
+  }
+}
+
 TEST_CASE("every transport gives the same bits however messages are delayed") {
   const Fixture fixture;
   for (const Variant& variant : all_variants()) {
