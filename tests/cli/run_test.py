@@ -1,6 +1,7 @@
 """ringfold run: rows, table, exit codes."""
 
 import os
+import re
 import resource
 import shlex
 import subprocess
@@ -169,10 +170,11 @@ class Table(ProgramTest):
         self.assertRegex(text, r'\r\x1b\[K\[=* *\] \d/3')
         plain = self.run_on_terminal(NO_COLOR='1', LC_ALL='C')
         self.assertNotIn('\x1b[1;32m', plain)
-        bars = [line for line in plain.splitlines() if '####' in line]
+        # How long they are is the machine's.
+        bars = [line for line in plain.splitlines() if '#' in line]
         self.assertEqual([line.split()[0] for line in bars], ['naive_ring', 'balanced_ring', 'all_gather'])
         fine = self.run_on_terminal(NO_COLOR='1', LC_ALL='C.UTF-8', UNUSED='')
-        self.assertEqual([line.split()[0] for line in fine.splitlines() if '████' in line],
+        self.assertEqual([line.split()[0] for line in fine.splitlines() if re.search('[█▉▊▋▌▍▎▏]', line)],
                          ['naive_ring', 'balanced_ring', 'all_gather'])
 
     def test_a_sweep_shows_what_differs(self):
