@@ -3,6 +3,7 @@
 #include "kernels/cuda_attend.h"
 #include "kernels/cuda_devices.h"
 #include "kernels/cuda_kernel.h"
+#include "kernels/cudnn_rates.h"
 #include "kernels/cudnn_sdpa.h"
 #include "lib/error.h"
 
@@ -116,4 +117,4 @@ std::unique_ptr<Kernel> make(const KernelOptions& options) { return std::make_un
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, {6e14, 2.5e12, 8e-6, 0, 0, false})
+                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates)

@@ -1,4 +1,5 @@
 // cudnn, in a build without it.
+#include "kernels/cudnn_rates.h"
 #include "lib/kernel.h"
 
 namespace ringfold {
@@ -14,4 +15,4 @@ std::unique_ptr<Kernel> make(const KernelOptions&) { return nullptr; }
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make)
+                ringfold::make, /*devices=*/nullptr, ringfold::kCudnnRates)

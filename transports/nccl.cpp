@@ -2,6 +2,7 @@
 // receives on a stream of their own. See nccl_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
+#include "transports/gpu_link_rates.h"
 #include "transports/gpus.h"
 #include "transports/nccl_engine.h"
 #include "transports/world_fabric.h"
@@ -70,4 +71,5 @@ bool moves(MemoryKind kind) { return kind == MemoryKind::cuda; }
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable, ringfold::describe,
-                   ringfold::make, /*spans_processes=*/true, ringfold::moves, 150e9, 15e-6)
+                   ringfold::make, /*spans_processes=*/true, ringfold::moves, ringfold::kNcclBytesPerSecond,
+                   ringfold::kNcclExchangeSeconds)

@@ -1,6 +1,7 @@
 // Stands in for nccl.cpp where the build has found no NCCL.
 #include "lib/error.h"
 #include "lib/transport.h"
+#include "transports/gpu_link_rates.h"
 
 namespace ringfold {
 
@@ -19,4 +20,5 @@ std::unique_ptr<Fabric> make(int, const TransportOptions&) { throw Error(ExitCod
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(nccl, "ranks are GPUs, messages go over NCCL", ringfold::unavailable, ringfold::describe,
-                   ringfold::make)
+                   ringfold::make, /*spans_processes=*/true, /*moves=*/nullptr, ringfold::kNcclBytesPerSecond,
+                   ringfold::kNcclExchangeSeconds)

@@ -1,6 +1,7 @@
 // Stands in for peer_copy.cpp where the build has found no CUDA.
 #include "lib/error.h"
 #include "lib/transport.h"
+#include "transports/gpu_link_rates.h"
 
 namespace ringfold {
 
@@ -19,4 +20,5 @@ std::unique_ptr<Fabric> make(int, const TransportOptions&) { throw Error(ExitCod
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable,
-                   ringfold::describe, ringfold::make)
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true, /*moves=*/nullptr,
+                   ringfold::kPeerCopyBytesPerSecond, ringfold::kPeerCopyExchangeSeconds)

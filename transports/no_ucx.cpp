@@ -19,4 +19,4 @@ std::unique_ptr<Fabric> make(int, const TransportOptions&) { throw Error(ExitCod
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(ucx, "ranks are threads or processes, messages go over UCX", ringfold::unavailable,
-                   ringfold::describe, ringfold::make)
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true)

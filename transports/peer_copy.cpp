@@ -2,6 +2,7 @@
 // whoever receives, over peer-mapped memory. No multiprocessor works for them. See peer_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
+#include "transports/gpu_link_rates.h"
 #include "transports/gpus.h"
 #include "transports/peer_engine.h"
 #include "transports/stream_memops.h"
@@ -75,4 +76,5 @@ bool moves(MemoryKind kind) { return kind == MemoryKind::cuda; }
 }  // namespace ringfold
 
 RINGFOLD_TRANSPORT(peer_copy, "ranks are GPUs of one host, copy engines move memory", ringfold::unavailable,
-                   ringfold::describe, ringfold::make, /*spans_processes=*/true, ringfold::moves, 300e9, 12e-6)
+                   ringfold::describe, ringfold::make, /*spans_processes=*/true, ringfold::moves,
+                   ringfold::kPeerCopyBytesPerSecond, ringfold::kPeerCopyExchangeSeconds)
