@@ -15,9 +15,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <exception>
 #include <memory>
 #include <string>
-#include <time.h>
 #include <utility>
 #include <vector>
 
@@ -167,10 +168,13 @@ void compare_rounds(int64_t tokens, int repeats) {
 }  // namespace
 }  // namespace ringfold
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   fmt::print("cpu_fast on {} cores; median (least - greatest)\n", ringfold::usable_cores());
   const int64_t tokens = count > 1 ? std::atoll(arguments[1]) : 32768;
   ringfold::compare_pages();
   ringfold::compare_rounds(tokens, count > 2 ? std::atoi(arguments[2]) : 7);
   return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "bench_serving: %s\n", error.what());
+  return 1;
 }
