@@ -8,10 +8,10 @@ namespace {
 
 // The tile's first row where all its keys stand in consecutive fp32 rows of one piece; else null.
 const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_head, Tensor KvPiece::* plane) {
-  const KeyRun& first = tiles.runs[tile.run];
+  const KeyStretch& first = tiles.runs[tile.run];
   if ((first.piece->*plane).dtype != DType::fp32) return nullptr;
   bool consecutive = true;
-  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+  tiles.for_parts(tile, [&](const KeyStretch& part, int index) {
     consecutive &= part.piece == first.piece && part.row == first.row + tile.skipped + index;
   });
   return consecutive ? float_row(first.piece->*plane, kv_head, first.row + tile.skipped) : nullptr;
@@ -22,7 +22,7 @@ const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_
 void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
                     const KeyTile& tile) {
   keys_ = tile.keys;
-  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+  tiles.for_parts(tile, [&](const KeyStretch& part, int index) {
     for (int64_t i = 0; i < part.count; ++i) positions_[static_cast<size_t>(index + i)] = part.position + i;
   });
   const int padded = round_up(keys_, kLanes);
@@ -51,7 +51,7 @@ void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_hea
 
 void KeyPanel::load_rows(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
                          const KeyTile& tile, Tensor KvPiece::* plane, float* to) const {
-  tiles.for_parts(tile, [&](const KeyRun& part, int index) {
+  tiles.for_parts(tile, [&](const KeyStretch& part, int index) {
     const Tensor& from = part.piece->*plane;
     const bool dense = from.row_stride == task.dim;
     const int64_t step = dense ? part.count : 1;

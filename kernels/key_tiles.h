@@ -7,7 +7,7 @@
 namespace ringfold {
 
 /// Consecutive positions in consecutive rows of a piece.
-struct KeyRun {
+struct KeyStretch {
   const KvPiece* piece = nullptr;
   int64_t position = 0;
   int64_t row = 0;
@@ -26,7 +26,7 @@ struct KeyTile {
 
 /// The keys of one sequence that one kv head holds in all pieces, sorted by position, whatever the order of the pieces.
 struct KeyTiles {
-  std::vector<KeyRun> runs;
+  std::vector<KeyStretch> runs;
   std::vector<KeyTile> tiles;
 
   /// Replaces the content; keeps memory for the next time.
@@ -37,9 +37,9 @@ struct KeyTiles {
     int64_t skipped = tile.skipped;
     size_t run = tile.run;
     for (int done = 0; done < tile.keys; ++run, skipped = 0) {
-      const KeyRun& from = runs[run];
+      const KeyStretch& from = runs[run];
       const int64_t count = std::min<int64_t>(from.count - skipped, tile.keys - done);
-      visit(KeyRun{from.piece, from.position + skipped, from.row + skipped, count}, done);
+      visit(KeyStretch{from.piece, from.position + skipped, from.row + skipped, count}, done);
       done += static_cast<int>(count);
     }
   }
