@@ -34,8 +34,6 @@ struct AttendRegion {
   int64_t row = 0;  ///< first row in the state
   int64_t rows = 0;
   std::vector<AttendCall> calls;  ///< by position of their keys; none: nothing is seen
-  /// Does one call compute all of it?
-  bool is_one_call() const { return calls.size() == 1 && calls[0].q_rows == rows; }
   /// Is each row computed by one call, in all?
   bool has_one_call_a_row() const;
 };

@@ -61,6 +61,11 @@ class Addresses {
   std::byte* next_ = reinterpret_cast<std::byte*>(uintptr_t{1} << 40);
 };
 
+/// Does one call compute all of the region?
+bool is_one_call(const AttendRegion& region) {
+  return region.calls.size() == 1 && region.calls[0].q_rows == region.rows;
+}
+
 bool sees(const Mask& mask, int64_t query, int64_t key) {
   if (mask.kind == MaskKind::full) return true;
   return key <= query && (mask.kind == MaskKind::causal || key > query - mask.window);
@@ -234,7 +239,7 @@ TEST_CASE("pieces that stand side by side are one call") {
   }
   const auto regions = split_attend(task);
   REQUIRE(regions.size() == 1);
-  REQUIRE(regions[0].is_one_call());
+  REQUIRE(is_one_call(regions[0]));
   const AttendCall& call = regions[0].calls[0];
   CHECK(call.kv_rows == 64);
   CHECK(call.is_masked);
@@ -246,11 +251,11 @@ TEST_CASE("pieces that stand side by side are one call") {
     task.mask = {MaskKind::full, 0};
     const auto open = split_attend(task);
     REQUIRE(open.size() == 1);
-    CHECK(open[0].is_one_call());
+    CHECK(is_one_call(open[0]));
     task.mask = {MaskKind::causal, 0};
     CHECK(split_attend(task)[0].calls.size() > 1);
     task.q.segments[0] = task.state.o.segments[0] = {0, 64, 128, 0};
-    CHECK(split_attend(task)[0].is_one_call());
+    CHECK(is_one_call(split_attend(task)[0]));
   }
 }
 
@@ -258,7 +263,7 @@ TEST_CASE("queries behind the last key are a call of their own where a diagonal 
   Addresses memory;
   AttendTask task = make_task(memory, {{0, 4, 20, 0}}, {0, 1}, 1);
   add_piece(task, memory, {{0, 0, 12, 0}}, {0, 1}, Layout::heads_outer);
-  CHECK(split_attend(task)[0].is_one_call());
+  CHECK(is_one_call(split_attend(task)[0]));
   const auto regions = split_attend(task, Diagonals::in_the_corner);
   REQUIRE(regions.size() == 1);
   REQUIRE(regions[0].calls.size() == 2);
@@ -281,7 +286,7 @@ TEST_CASE("queries that see nothing leave a region without calls, or a call of f
   REQUIRE(regions[0].calls.size() == 1);
   CHECK(regions[0].calls[0].q_rows == 4);
   CHECK(regions[0].calls[0].row == 4);
-  CHECK_FALSE(regions[0].is_one_call());
+  CHECK_FALSE(is_one_call(regions[0]));
   CHECK_FALSE(regions[0].has_one_call_a_row());
   CHECK(regions[1].calls.empty());
   CHECK_FALSE(regions[1].has_one_call_a_row());
