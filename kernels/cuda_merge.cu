@@ -10,9 +10,8 @@ namespace ringfold {
 namespace {
 
 /// Places of a tile that a thread sums at once, and parts of them whose loads are under way together: a multiprocessor
-/// must have some 40 KiB under way, as far as registers allow.
-template <int kChannels>
-constexpr int kAtOnce = kChannels == 1 ? 6 : 2;
+/// must have some 40 KiB under way.
+constexpr int kAtOnce = 2;
 constexpr int kPartsAtOnce = 2;
 constexpr int kTileChannels = 8192;
 constexpr int kSharedBytes = 40 << 10;
@@ -51,16 +50,15 @@ __device__ void store_row(const MergeTile& tile, DType dtype, int32_t i, int32_t
 /// Adds kPartsAtOnce entries from e on to the sums of so many places of the tile; a row below 0 is none. kWide: all
 /// parts are fp32.
 template <int kChannels, bool kWide>
-__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[kAtOnce<kChannels>],
-                            const int32_t (&units)[kAtOnce<kChannels>],
-                            WeightedSum (&sums)[kAtOnce<kChannels>][kChannels]) {
-  SplitWeight weights[kPartsAtOnce][kAtOnce<kChannels>];
-  DType dtypes[kPartsAtOnce][kAtOnce<kChannels>];
-  RawChannels<kChannels> raw[kPartsAtOnce][kAtOnce<kChannels>];
+__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[kAtOnce],
+                            const int32_t (&units)[kAtOnce], WeightedSum (&sums)[kAtOnce][kChannels]) {
+  SplitWeight weights[kPartsAtOnce][kAtOnce];
+  DType dtypes[kPartsAtOnce][kAtOnce];
+  RawChannels<kChannels> raw[kPartsAtOnce][kAtOnce];
 #pragma unroll
   for (int j = 0; j < kPartsAtOnce; ++j) {
 #pragma unroll
-    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
+    for (int k = 0; k < kAtOnce; ++k) {
       const int32_t cell = (e + j) * tile.stride + rows[k];
       weights[j][k] = rows[k] < 0 || e + j >= tile.entries ? SplitWeight{} : tile.weight[cell].split;
       // Not only faster: what nobody may read, and an infinite O that another part outweighs, must stay out.
@@ -72,7 +70,7 @@ __device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&ro
 #pragma unroll
   for (int j = 0; j < kPartsAtOnce; ++j) {
 #pragma unroll
-    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
+    for (int k = 0; k < kAtOnce; ++k) {
       if (weights[j][k].high == 0.0f) continue;
 #pragma unroll
       for (int c = 0; c < kChannels; ++c) {
@@ -91,25 +89,25 @@ template <int kChannels, bool kWide>
 __device__ void combine(const MergeTile& tile, DType dtype, int32_t rows_in_tile, int32_t dim) {
   TileWalk walk(static_cast<int32_t>(threadIdx.x), kTileThreads, dim / kChannels);
   while (walk.row < rows_in_tile) {
-    int32_t rows[kAtOnce<kChannels>];
-    int32_t units[kAtOnce<kChannels>];
-    WeightedSum sums[kAtOnce<kChannels>][kChannels];
+    int32_t rows[kAtOnce];
+    int32_t units[kAtOnce];
+    WeightedSum sums[kAtOnce][kChannels];
 #pragma unroll
-    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
+    for (int k = 0; k < kAtOnce; ++k) {
       rows[k] = walk.row < rows_in_tile ? walk.row : -1;
       units[k] = walk.unit;
       walk.next();
     }
     for (int32_t e = 0; e < tile.entries; e += kPartsAtOnce) add_entries<kChannels, kWide>(tile, e, rows, units, sums);
 #pragma unroll
-    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
+    for (int k = 0; k < kAtOnce; ++k) {
       if (rows[k] >= 0) store_row<kChannels>(tile, dtype, rows[k], units[k] * kChannels, sums[k]);
     }
   }
 }
 
 /// How a tile can be gone through.
-enum TileKind { kScalar, kWideScalar, kVector, kWideVector };
+enum TileKind { kScalar, kVector, kWideVector };
 
 /// Fills the tile's shared memory and writes its LSEs.
 __device__ TileKind begin_tile(const MergeLaunch& merge, MergeTile& tile, int64_t first_row, int64_t head,
@@ -143,8 +141,7 @@ __device__ TileKind begin_tile(const MergeLaunch& merge, MergeTile& tile, int64_
     store_lse(merge, row, head, lse);
   }
   __syncthreads();
-  if (!aligned) return wide ? kWideScalar : kScalar;
-  return wide ? kWideVector : kVector;
+  return !aligned ? kScalar : wide ? kWideVector : kVector;
 }
 
 __global__ void __launch_bounds__(kTileThreads, 3) merge_rows_kernel(const MergeLaunch merge) {
@@ -157,7 +154,6 @@ __global__ void __launch_bounds__(kTileThreads, 3) merge_rows_kernel(const Merge
     const auto rows = static_cast<int32_t>(min(static_cast<int64_t>(merge.tile_rows), merge.rows - first_row));
     switch (begin_tile(merge, tile, first_row, head, rows)) {
       case kScalar: combine<1, false>(tile, merge.target.dtype, rows, merge.dim); break;
-      case kWideScalar: combine<1, true>(tile, merge.target.dtype, rows, merge.dim); break;
       case kVector: combine<4, false>(tile, merge.target.dtype, rows, merge.dim); break;
       case kWideVector: combine<4, true>(tile, merge.target.dtype, rows, merge.dim); break;
     }

@@ -1,11 +1,14 @@
 // What an executor tells those who watch it.
 #include "lib/executor.h"
+#include "lib/recording_transport.h"
+#include "lib/switched_transport.h"
 #include "tests/catch.h"
 #include "tests/ring_fixture.h"
 #include "tests/toy_kernel.h"
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,6 +117,45 @@ TEST_CASE("nothing is recorded while somebody watches, and what was recorded is 
     for (const bool watched : {false, true, false, true, false}) forward(watched);
   });
   CHECK(begun == std::vector<int>{0, 2, 100, 2, 100});
+}
+
+TEST_CASE("what was recorded is rehearsed once, through wrappers of the transport") {
+  class Rehearsing final : public Transport {
+   public:
+    explicit Rehearsing(Transport& inner) : inner_(inner) {}
+    std::unique_ptr<Fence> make_fence() override { return inner_.make_fence(); }
+    void rehearse(const std::function<void()>& start, Fence& end) override {
+      start();
+      rehearsed += end.ready() ? 1 : 100;
+    }
+    void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
+      inner_.enqueue(exchange, after, done);
+    }
+    void synchronize() override { inner_.synchronize(); }
+    void cancel() noexcept override { inner_.cancel(); }
+    bool moves(MemoryKind kind) const override { return inner_.moves(kind); }
+    int rehearsed = 0;
+
+   private:
+    Transport& inner_;
+  };
+  const Schedule alone = hand_written_ring(1, 3, {1, 1, 4});
+  const auto fabric = threads_fabric(1);
+  std::vector<std::pair<int, int>> seen;
+  run_ranks(*fabric, [&](RankContext& context) {
+    int started = 0;
+    Recordable kernel(started);
+    Rehearsing transport(context.transport);
+    RecordingTransport outer(transport);
+    SwitchedTransport switched(outer, outer);
+    Executor executor(alone, 0, kernel, switched, context.control);
+    for (int i = 0; i < 3; ++i) {
+      executor.record();
+      seen.emplace_back(transport.rehearsed, started);
+      executor.run();
+    }
+  });
+  CHECK(seen == std::vector<std::pair<int, int>>{{0, 0}, {1, 1}, {1, 2}});
 }
 
 TEST_CASE("an observer is told when each exchange was in flight, and transports are not asked without one") {
