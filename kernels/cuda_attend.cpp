@@ -1,5 +1,6 @@
 #include "kernels/cuda_attend.h"
 
+#include "kernels/attend_parts.h"
 #include "kernels/cuda_decode.h"
 #include "kernels/gather_pages.h"
 #include "kernels/rows.h"
@@ -32,18 +33,6 @@ class AttendWork final : public CudaWork {
   std::shared_ptr<std::byte> gathered;
   std::shared_ptr<std::byte> scratch;
   std::shared_ptr<std::byte> workspace;
-};
-
-/// One after the other, of different queries.
-class WorkInTurn final : public CudaWork {
- public:
-  explicit WorkInTurn(std::vector<std::shared_ptr<CudaWork>> works) : works_(std::move(works)) {}
-  void enqueue(cudaStream_t stream) const override {
-    for (const auto& work : works_) work->enqueue(stream);
-  }
-
- private:
-  std::vector<std::shared_ptr<CudaWork>> works_;
 };
 
 /// Scratch memory that is laid out before it is there: addresses count from zero.
@@ -251,7 +240,7 @@ std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, 
     work->gathered = pages;
     works.push_back(std::move(work));
   }
-  return std::make_shared<WorkInTurn>(std::move(works));
+  return std::make_shared<CudaWorks>(std::move(works));
 }
 
 }  // namespace ringfold

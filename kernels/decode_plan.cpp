@@ -1,12 +1,10 @@
 #include "kernels/decode_plan.h"
 
 #include "kernels/rows.h"
-#include "lib/error.h"
 #include "lib/visible_keys.h"
 
 #include <algorithm>
 #include <limits>
-#include <set>
 
 namespace ringfold {
 namespace {
@@ -14,43 +12,8 @@ namespace {
 /// Fewer keys a block are not worth its beginning, and more parts a row not worth their merge.
 constexpr int64_t kLeastKeys = 256;
 constexpr int64_t kMostParts = 64;
-constexpr int64_t kVector = 16;
 
 int64_t rounded_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
-
-bool is_aligned(const Tensor& tensor) {
-  const int64_t bytes = bytes_of(tensor.dtype);
-  return reinterpret_cast<uintptr_t>(tensor.data) % kVector == 0 && tensor.row_stride * bytes % kVector == 0 &&
-         tensor.head_stride * bytes % kVector == 0;
-}
-
-bool decode_takes(const AttendTask& task) {
-  if (task.q.dtype == DType::fp32 || std::ranges::find(kDecodeDims, task.dim) == std::end(kDecodeDims)) return false;
-  return is_aligned(task.q) &&
-         std::ranges::all_of(task.kv, [](const KvPiece& piece) { return is_aligned(piece.k) && is_aligned(piece.v); });
-}
-
-void keep_sequences(Tensor& tensor, const std::set<int64_t>& sequences, bool wanted) {
-  std::erase_if(tensor.segments,
-                [&](const Segment& segment) { return sequences.contains(segment.sequence) != wanted; });
-}
-
-AttendTask part_of(const AttendTask& task, const std::set<int64_t>& sequences, bool wanted) {
-  AttendTask part = task;
-  keep_sequences(part.q, sequences, wanted);
-  keep_sequences(part.state.o, sequences, wanted);
-  keep_sequences(part.state.lse, sequences, wanted);
-  if (part.finish) {
-    keep_sequences(part.finish->out, sequences, wanted);
-    keep_sequences(part.finish->lse, sequences, wanted);
-  }
-  for (KvPiece& piece : part.kv) {
-    keep_sequences(piece.k, sequences, wanted);
-    keep_sequences(piece.v, sequences, wanted);
-  }
-  std::erase_if(part.kv, [](const KvPiece& piece) { return rows_in(piece.k.segments) == 0; });
-  return part;
-}
 
 struct Token {
   int64_t position = 0;
@@ -250,18 +213,6 @@ class DecodePlanner {
 };
 
 }  // namespace
-
-AttendParts split_by_queries(const AttendTask& task) {
-  std::set<int64_t> few;
-  if (decode_takes(task)) {
-    constexpr int64_t kMostRows = kDecodeRows[std::size(kDecodeRows) - 1];
-    for (const Segment& segment : task.q.segments) {
-      const int64_t tokens = rows_in(segments_of(task.q.segments, segment.sequence));
-      if (tokens * task.group <= kMostRows) few.insert(segment.sequence);
-    }
-  }
-  return {part_of(task, few, true), part_of(task, few, false)};
-}
 
 DecodeTables plan_decode(const AttendTask& task, const AttendHeads& heads, int64_t blocks) {
   return DecodePlanner(task, heads, blocks).plan();

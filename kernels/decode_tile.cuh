@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cuda_tiles.cuh"
 #include "lib/dtype.h"
 
 #include <cuda_runtime.h>
@@ -10,6 +11,11 @@ namespace ringfold {
 
 // What a warp does of attention's products, on tensor cores: fragments of 16 x 16 by 16 x 8 (mma.sync m16n8k16). Lane l
 // has of a 16 x 8 result rows l / 4 and l / 4 + 8, columns 2 (l % 4) and the next.
+
+inline constexpr float kLog2E = 1.44269504088896341f;
+inline constexpr float kLn2 = 0.693147180559945309f;
+
+__device__ inline float minus_infinity() { return -INFINITY; }
 
 __device__ inline uint32_t shared_address(const void* memory) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(memory));
@@ -74,6 +80,12 @@ __device__ inline float power_of_2(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
   return y;
+}
+
+/// Four channels, at once where the row's address allows.
+__device__ inline void store_four(std::byte* row, DType dtype, int channel, const float (&values)[4]) {
+  if (is_aligned<4>(row, dtype)) return store_channels<4>(row, dtype, channel, values);
+  for (int c = 0; c < 4; ++c) store_channels<1>(row, dtype, channel + c, {values[c]});
 }
 
 }  // namespace ringfold

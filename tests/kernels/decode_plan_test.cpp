@@ -1,6 +1,7 @@
 // How attends of few queries are shared out among a GPU's blocks: every visible (row, key) in exactly one item.
 #include "kernels/decode_plan.h"
 
+#include "kernels/attend_parts.h"
 #include "kernels/rows.h"
 #include "tests/catch.h"
 #include "tests/kernels/attend_case.h"
