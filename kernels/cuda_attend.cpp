@@ -1,5 +1,9 @@
 #include "kernels/cuda_attend.h"
 
+#include "kernels/attend_parts.h"
+#include "kernels/cuda_decode.h"
+#include "kernels/gather_pages.h"
+#include "kernels/rows.h"
 #include "lib/error.h"
 
 #include <algorithm>
@@ -18,12 +22,15 @@ int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 class AttendWork final : public CudaWork {
  public:
   void enqueue(cudaStream_t stream) const override {
+    for (const auto& copy : copies) copy->enqueue(stream);
     for (const auto& call : calls) call->enqueue(workspace.get(), stream);
     for (const auto& merge : merges) merge->enqueue(stream);
   }
 
+  std::vector<std::shared_ptr<CudaWork>> copies;  ///< from pages
   std::vector<std::unique_ptr<CallWork>> calls;
   std::vector<std::shared_ptr<CudaWork>> merges;
+  std::shared_ptr<std::byte> gathered;
   std::shared_ptr<std::byte> scratch;
   std::shared_ptr<std::byte> workspace;
 };
@@ -50,7 +57,7 @@ class AttendMaker {
         o_(task.finish ? task.finish->out : task.state.o),
         lse_(task.finish ? task.finish->lse : task.state.lse) {}
 
-  std::shared_ptr<CudaWork> make() {
+  std::shared_ptr<AttendWork> make() {
     ScratchLayout layout;
     std::vector<std::vector<CallOutput>> outputs;
     for (const AttendRegion& region : regions_) {
@@ -222,7 +229,18 @@ std::shared_ptr<std::byte> CudaScratch::at_least(int64_t bytes) {
 
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker) {
-  return AttendMaker(device, memory, task, maker).make();
+  const AttendParts parts = split_by_queries(task);
+  std::vector<std::shared_ptr<CudaWork>> works;
+  if (rows_in(parts.few.q.segments) > 0) works.push_back(make_decode(device, memory, parts.few));
+  if (rows_in(parts.many.q.segments) > 0) {
+    const auto pages = memory.gathered.at_least(gather_pages(parts.many, nullptr).bytes);
+    const GatheredPages gathered = gather_pages(parts.many, pages.get());
+    auto work = AttendMaker(device, memory, gathered.task, maker).make();
+    for (const CopyTask& copy : gathered.copies) work->copies.push_back(std::make_shared<CudaCopy>(device, copy));
+    work->gathered = pages;
+    works.push_back(std::move(work));
+  }
+  return std::make_shared<CudaWorks>(std::move(works));
 }
 
 }  // namespace ringfold

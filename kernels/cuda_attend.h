@@ -60,13 +60,16 @@ class CudaScratch {
 
 /// What a kernel's attends share.
 struct AttendMemory {
-  explicit AttendMemory(CudaDevice& device) : partials(device), workspace(device) {}
+  explicit AttendMemory(CudaDevice& device) : gathered(device), partials(device), workspace(device) {}
+  CudaScratch gathered;  ///< K and V out of pages
   CudaScratch partials;
   CudaScratch workspace;
 };
 
-/// An attend as calls of a library, which write their results where they belong if one of them alone computes each row
-/// of a region and the memory is aligned, and else to scratch memory, merged in order afterwards.
+/// An attend: sequences of few queries by the decode kernel (split_by_queries says which), the others as calls of a
+/// library. Those write their results where they belong if one of them alone computes each row of a region and the
+/// memory is aligned, and else to scratch memory, merged in order afterwards. K and V in pages are made contiguous for
+/// them first.
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker);
 

@@ -32,7 +32,12 @@ class Cudnn final : public CudaKernel {
   }
 
   Capabilities capabilities() const override {
-    return {MemoryKind::cuda, false, true, [this](const Problem& problem) { return refusal(problem); }, true};
+    return {.memory = MemoryKind::cuda,
+            .folds = false,
+            .refuses = [this](const Problem& problem) { return refusal(problem); },
+            .finishes = true,
+            .rotates = true,
+            .pages = true};
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

@@ -59,7 +59,15 @@ class Flashinfer final : public CudaKernel {
         memory_(cuda_device()),
         is_hopper_(!for_every_device && cuda_device_info(options.device).major == 9) {}
 
-  Capabilities capabilities() const override { return {MemoryKind::cuda, true, true, refusal, true}; }
+  Capabilities capabilities() const override {
+    return {.memory = MemoryKind::cuda,
+            .refuses = refusal,
+            .finishes = true,
+            .softcaps = true,
+            .approximates_tanh = true,
+            .rotates = true,
+            .pages = true};
+  }
 
   void attend(Queue& queue, const AttendTask& task) override {
     enqueue_work(queue, task.prepared, [&] { return make(task); });
@@ -74,7 +82,7 @@ class Flashinfer final : public CudaKernel {
   std::shared_ptr<CudaWork> make(const AttendTask& task) {
     cuda_device().context().make_current();
     const auto call_of = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
-      FlashinferCall made = flashinfer_call(region, call, task.q.dtype, task.scale);
+      FlashinferCall made = flashinfer_call(region, call, task.q.dtype, task.scale, task.softcap);
       made.o = output.o;
       made.o_is_fp32 = output.dtype == DType::fp32;
       made.o_strides = output.o_strides;

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "kernels/cuda_attend.h"
+#include "kernels/decode_plan.h"
+
+#include <memory>
+
+namespace ringfold {
+
+/// Attends queries that are few for each sequence: AttendParts::few. One launch for all sequences whose heads meet the
+/// same keys, and a merge of what several blocks have made of a row.
+std::shared_ptr<CudaWork> make_decode(CudaDevice& device, AttendMemory& memory, const AttendTask& task);
+
+}  // namespace ringfold
