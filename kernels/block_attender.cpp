@@ -33,9 +33,12 @@ void BlockAttender::attend(const AttendBlock& block, Queue& queue) {
   }
   load_tiles(block);
   const auto used = std::span(tiles_).first(static_cast<size_t>(tiles_used_));
+  products_ = RowProducts::suit(*task_, block) ? static_cast<KeyProducts*>(&row_products_) : &panel_products_;
+  products_->begin(*task_, kv_head_, used);
   for (const KeyTile& tile : keys_.tiles) {
     if (std::ranges::none_of(used, [&](const QueryTile& rows) { return may_see(rows, tile); })) continue;
-    panel_.load(*ops_, *task_, kv_head_, keys_, tile);
+    positions_.load(keys_, tile);
+    products_->load(keys_, tile);
     for (QueryTile& rows : used) fold(rows);
     queue.tick();
   }
@@ -62,15 +65,15 @@ bool BlockAttender::may_see(const QueryTile& tile, const KeyTile& keys) const {
 }
 
 BlockAttender::Seen BlockAttender::seen_by(const QueryTile& tile) const {
-  Seen seen{0, panel_.keys(), false};
+  Seen seen{0, positions_.keys(), false};
   if (task_->mask.kind == MaskKind::full) return seen;
-  seen.end = panel_.count_until(tile.highest);
+  seen.end = positions_.count_until(tile.highest);
   if (seen.end == 0) return seen;
-  seen.partly = panel_.position(seen.end - 1) > tile.lowest;
+  seen.partly = positions_.of(seen.end - 1) > tile.lowest;
   if (task_->mask.kind == MaskKind::window) {
-    const int first = panel_.count_until(tile.lowest - task_->mask.window);
+    const int first = positions_.count_until(tile.lowest - task_->mask.window);
     seen.begin = first / kLanes * kLanes;
-    seen.partly |= first > seen.begin || panel_.count_until(tile.highest - task_->mask.window) > first;
+    seen.partly |= first > seen.begin || positions_.count_until(tile.highest - task_->mask.window) > first;
   }
   return seen;
 }
@@ -81,43 +84,19 @@ void BlockAttender::set_bounds(const QueryTile& tile, const Seen& seen) {
   end_seen_.fill(seen.end - seen.begin);
   for (size_t row = 0; row < static_cast<size_t>(tile.rows); ++row) {
     const int64_t position = tile.positions[row];
-    end_seen_[row] = panel_.count_until(position) - seen.begin;
+    end_seen_[row] = positions_.count_until(position) - seen.begin;
     if (task_->mask.kind == MaskKind::window) {
-      first_seen_[row] = panel_.count_until(position - task_->mask.window) - seen.begin;
+      first_seen_[row] = positions_.count_until(position - task_->mask.window) - seen.begin;
     }
   }
-}
-
-size_t BlockAttender::find_products(int lanes, int keys, Products*& products) {
-  products = nullptr;
-  for (const auto& known : products_) {
-    if (known->dim == task_->dim && known->k_stride == panel_.k_stride()) products = known.get();
-  }
-  if (!products) {
-    products = products_.emplace_back(std::make_unique<Products>()).get();
-    products->dim = task_->dim;
-    products->k_stride = panel_.k_stride();
-  }
-  const size_t index = static_cast<size_t>((lanes / kLanes - 1) * (kTileKeys / kLanes) + keys / kLanes - 1);
-  if (!products->made[index]) {
-    const int dim = static_cast<int>(task_->dim);
-    const int k_stride = static_cast<int>(panel_.k_stride());
-    products->scores[index] = TileProduct({lanes, keys, dim, kTileRows, k_stride, kTileRows});
-    products->outputs[index] = TileProduct({lanes, dim, keys, kTileRows, kValueStride, kTileRows});
-    products->made[index] = true;
-  }
-  return index;
 }
 
 void BlockAttender::fold(QueryTile& tile) {
   const Seen seen = seen_by(tile);
   if (seen.begin >= seen.end) return;
   const int keys = seen.end - seen.begin;
-  const int padded = round_up(keys, kLanes);
   float* scores = scores_.at_least(0);
-  Products* products = nullptr;
-  const size_t index = find_products(tile.lanes, padded, products);
-  products->scores[index](tile.q, panel_.k() + seen.begin * panel_.k_stride(), scores);
+  products_->scores(tile, seen.begin, keys, scores);
 
   if (task_->softcap > 0) {
     const auto factor = static_cast<float>(task_->softcap * std::numbers::log2e);
@@ -127,10 +106,9 @@ void BlockAttender::fold(QueryTile& tile) {
   ops_->fold_scores({scores, kTileRows, tile.lanes, keys, seen.partly ? first_seen_.data() : nullptr,
                      seen.partly ? end_seen_.data() : nullptr, tile.maximum.data(), tile.sum.data(),
                      correction_.data()});
-  std::fill(scores + keys * kTileRows, scores + padded * kTileRows, 0.0f);
 
   float* part = tile.touched ? part_.at_least(0) : tile.o;
-  products->outputs[index](scores, panel_.v() + seen.begin, part);
+  products_->outputs(tile, seen.begin, keys, scores, part);
   if (tile.touched) {
     ops_->fold_output(tile.o, part, correction_.data(), static_cast<int>(task_->dim), tile.lanes, kTileRows);
   }

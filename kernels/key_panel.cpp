@@ -1,6 +1,6 @@
 #include "kernels/key_panel.h"
 
-#include "kernels/rows.h"
+#include "kernels/convert_rows.h"
 
 namespace ringfold {
 
@@ -21,18 +21,15 @@ const float* direct_rows(const KeyTiles& tiles, const KeyTile& tile, int64_t kv_
 
 void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
                     const KeyTile& tile) {
-  keys_ = tile.keys;
-  tiles.for_parts(tile, [&](const KeyStretch& part, int index) {
-    for (int64_t i = 0; i < part.count; ++i) positions_[static_cast<size_t>(index + i)] = part.position + i;
-  });
-  const int padded = round_up(keys_, kLanes);
+  const int keys = tile.keys;
+  const int padded = round_up(keys, kLanes);
 
-  k_ = padded == keys_ ? direct_rows(tiles, tile, kv_head, &KvPiece::k) : nullptr;
+  k_ = padded == keys ? direct_rows(tiles, tile, kv_head, &KvPiece::k) : nullptr;
   k_stride_ = k_ ? tiles.runs[tile.run].piece->k.row_stride : task.dim;
   if (!k_) {
     float* copy = k_copy_.at_least(kTileKeys * task.dim);
     load_rows(ops, task, kv_head, tiles, tile, &KvPiece::k, copy);
-    std::fill(copy + keys_ * task.dim, copy + padded * task.dim, 0.0f);
+    std::fill(copy + keys * task.dim, copy + padded * task.dim, 0.0f);
     k_ = copy;
   }
 
@@ -44,27 +41,16 @@ void KeyPanel::load(const VectorOps& ops, const AttendTask& task, int64_t kv_hea
     v = copy;
   }
   v_ = v_transposed_.at_least(kValueStride * task.dim);
-  ops.transpose(v, v_stride, keys_, static_cast<int>(task.dim), v_, kValueStride);
-  if (padded == keys_) return;
-  for (int64_t c = 0; c < task.dim; ++c) std::fill(v_ + c * kValueStride + keys_, v_ + c * kValueStride + padded, 0.0f);
+  ops.transpose(v, v_stride, keys, static_cast<int>(task.dim), v_, kValueStride);
+  if (padded == keys) return;
+  for (int64_t c = 0; c < task.dim; ++c) std::fill(v_ + c * kValueStride + keys, v_ + c * kValueStride + padded, 0.0f);
 }
 
 void KeyPanel::load_rows(const VectorOps& ops, const AttendTask& task, int64_t kv_head, const KeyTiles& tiles,
                          const KeyTile& tile, Tensor KvPiece::* plane, float* to) const {
   tiles.for_parts(tile, [&](const KeyStretch& part, int index) {
-    const Tensor& from = part.piece->*plane;
-    const bool dense = from.row_stride == task.dim;
-    const int64_t step = dense ? part.count : 1;
-    for (int64_t i = 0; i < part.count; i += step) {
-      ops.load(from.dtype, row_of(from, kv_head, part.row + i), step * task.dim, to + (index + i) * task.dim);
-    }
+    convert_rows(ops, part.piece->*plane, kv_head, part.row, part.count, task.dim, to + index * task.dim);
   });
-}
-
-int KeyPanel::count_until(int64_t position) const {
-  if (keys_ > 0 && position >= positions_[static_cast<size_t>(keys_ - 1)]) return keys_;
-  const auto end = positions_.begin() + keys_;
-  return static_cast<int>(std::upper_bound(positions_.begin(), end, position) - positions_.begin());
 }
 
 }  // namespace ringfold

@@ -16,7 +16,8 @@ void KeyTiles::build(const AttendTask& task, int64_t sequence, int64_t kv_head, 
       runs.push_back({&piece, segment.begin, segment.row, segment.end - segment.begin});
     }
   }
-  std::ranges::sort(runs, {}, &KeyStretch::position);
+  // Those of pages mostly are.
+  if (!std::ranges::is_sorted(runs, {}, &KeyStretch::position)) std::ranges::sort(runs, {}, &KeyStretch::position);
   KeyTile tile;
   for (size_t run = 0; run < runs.size(); ++run) {
     for (int64_t skipped = 0; skipped < runs[run].count;) {

@@ -21,6 +21,15 @@ struct ScoreTile {
   float* correction = nullptr;  ///< out: what earlier sums are to be multiplied by [rows]
 };
 
+/// Rows of K or V where they stand: that of key i at data + i * stride.
+struct KeyRows {
+  const float* data = nullptr;
+  int64_t stride = 0;
+  int count = 0;
+};
+
+inline constexpr int kRowGroup = 4;  ///< rows of queries that are multiplied with single keys together
+
 /// The loops around the tile products, in one instruction set. All are branch-free over values; NaN stays NaN.
 struct VectorOps {
   const char* name;
@@ -34,6 +43,11 @@ struct VectorOps {
   void (*fold_scores)(const ScoreTile& tile);
   /// o [channels][stride] = o * correction + part, over `rows` lanes (a multiple of 16).
   void (*fold_output)(float* o, const float* part, const float* correction, int channels, int rows, int stride);
+  /// scores[key * stride + row] = q [rows][dim] times k. rows is a multiple of kRowGroup, dim of 16. A key's scores
+  /// have the same bits among any others.
+  void (*score_rows)(const KeyRows& k, const float* q, int rows, int dim, float* scores, int stride);
+  /// sums [rows][dim] += weights[key * stride + row] times v, key by key; rows and dim as before.
+  void (*weigh_rows)(const KeyRows& v, const float* weights, int stride, int rows, int dim, float* sums);
   /// to[j * to_stride + i] = from[i * from_stride + j] for i < rows, j < columns.
   void (*transpose)(const float* from, int64_t from_stride, int rows, int columns, float* to, int64_t to_stride);
   /// fp32 from any dtype.

@@ -1,4 +1,5 @@
 // Compiled for AVX2, FMA and F16C, whatever the rest is compiled for.
+#include "kernels/row_loops.h"
 #include "kernels/vector_loops.h"
 #include "kernels/vector_x86.h"
 
@@ -41,6 +42,11 @@ struct Avx2 {
     const __m256i seen = _mm256_andnot_si256(hidden, _mm256_cmpgt_epi32(bounds.end, at));
     return {_mm256_blendv_ps(_mm256_set1_ps(-__builtin_inff()), x.v, _mm256_castsi256_ps(seen))};
   }
+  static Avx2 sums(const Avx2 (&x)[kLanes]) {
+    const __m256 low = _mm256_hadd_ps(_mm256_hadd_ps(x[0].v, x[1].v), _mm256_hadd_ps(x[2].v, x[3].v));
+    const __m256 high = _mm256_hadd_ps(_mm256_hadd_ps(x[4].v, x[5].v), _mm256_hadd_ps(x[6].v, x[7].v));
+    return {_mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31))};
+  }
   static void transpose_block(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
     transpose_8x8(from, from_stride, to, to_stride);
   }
@@ -54,6 +60,8 @@ const VectorOps* avx2_ops() {
                                 cap_scores_loop<Avx2>,
                                 fold_scores_loop<Avx2>,
                                 fold_output_loop<Avx2>,
+                                score_rows_loop<Avx2>,
+                                weigh_rows_loop<Avx2>,
                                 transpose_loop<Avx2>,
                                 load_by_8};
   return &ops;

@@ -1,4 +1,5 @@
 // Compiled for AVX-512F and AVX2, FMA, F16C, whatever the rest is compiled for.
+#include "kernels/row_loops.h"
 #include "kernels/vector_loops.h"
 #include "kernels/vector_x86.h"
 
@@ -42,6 +43,25 @@ struct Avx512 {
     const __mmask16 seen = _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(bounds.first, at), bounds.end, at);
     return {_mm512_mask_blend_ps(seen, _mm512_set1_ps(-__builtin_inff()), x.v)};
   }
+  // Pairs of vectors, pairs of pairs, then the quarters.
+  static Avx512 sums(const Avx512 (&x)[kLanes]) {
+    __m512 quads[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512 low = added_pair(x[4 * i].v, x[4 * i + 1].v);
+      const __m512 high = added_pair(x[4 * i + 2].v, x[4 * i + 3].v);
+      quads[i] = _mm512_add_ps(_mm512_shuffle_ps(low, high, 0x44), _mm512_shuffle_ps(low, high, 0xee));
+    }
+    const __m512 low = added_halves(quads[0], quads[1]);
+    const __m512 high = added_halves(quads[2], quads[3]);
+    return {_mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd))};
+  }
+  static __m512 added_pair(__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  }
+  static __m512 added_halves(__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
   static void transpose_block(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
     transpose_8x8(from, from_stride, to, to_stride);
   }
@@ -55,6 +75,8 @@ const VectorOps* avx512_ops() {
                                 cap_scores_loop<Avx512>,
                                 fold_scores_loop<Avx512>,
                                 fold_output_loop<Avx512>,
+                                score_rows_loop<Avx512>,
+                                weigh_rows_loop<Avx512>,
                                 transpose_loop<Avx512>,
                                 load_by_8};
   return &ops;

@@ -1,4 +1,5 @@
 // The same loops in plain C++ for any machine; compilers make what vectors of it they can.
+#include "kernels/row_loops.h"
 #include "kernels/vector_loops.h"
 #include "lib/dtype.h"
 
@@ -70,6 +71,12 @@ struct Portable {
   static Portable hide(const Portable& x, const Bounds& bounds, int key) {
     return each([&](int i) { return bounds.first[i] <= key && key < bounds.end[i] ? x.v[i] : -__builtin_inff(); });
   }
+  static Portable sums(const Portable (&x)[kLanes]) {
+    return each([&](int i) {
+      const float* v = x[i].v;
+      return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+    });
+  }
   static void transpose_block(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
     for (int i = 0; i < kBlock; ++i) {
       for (int j = 0; j < kBlock; ++j) to[j * to_stride + i] = from[i * from_stride + j];
@@ -85,6 +92,8 @@ const VectorOps* portable_ops() {
                                 cap_scores_loop<Portable>,
                                 fold_scores_loop<Portable>,
                                 fold_output_loop<Portable>,
+                                score_rows_loop<Portable>,
+                                weigh_rows_loop<Portable>,
                                 transpose_loop<Portable>,
                                 load_floats};
   return &ops;

@@ -50,9 +50,11 @@ struct Executor::Impl {
 
   void run(int& operation);
   void enqueue_all(int& operation);
+  // Compiled twice: where nobody watches, nothing is asked at each operation.
+  template <bool kIsWatched>
+  Fence* enqueue_steps(int& operation);
+  template <bool kIsWatched>
   void step(size_t operation);
-  void exchange(size_t operation, Fence* after);
-  void compute(size_t operation, Fence* after);
   void record(int& operation);
   void finish();
   template <typename Body>
@@ -147,37 +149,41 @@ void Executor::Impl::record(int& operation) {
 
 void Executor::Impl::enqueue_all(int& operation) {
   if (is_stream_ordered) queue->record(*first);
-  Fence* last = nullptr;
-  for (size_t i = 0; i < operations.size(); ++i) {
-    operation = static_cast<int>(i);
-    step(i);
-    if (operations[i].exchange) last = fences[i].get();
-  }
+  Fence* last = watched ? enqueue_steps<true>(operation) : enqueue_steps<false>(operation);
   if (is_stream_ordered && last != nullptr) queue->wait(*last);
 }
 
+/// Returns the last exchange's fence.
+template <bool kIsWatched>
+Fence* Executor::Impl::enqueue_steps(int& operation) {
+  Fence* last = nullptr;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    operation = static_cast<int>(i);
+    step<kIsWatched>(i);
+    if (operations[i].exchange) last = fences[i].get();
+  }
+  return last;
+}
+
+template <bool kIsWatched>
 void Executor::Impl::step(size_t i) {
   const int operation = static_cast<int>(i);
   const BoundOperation& bound = operations[i];
   control.enter(operation, bound.name);
   RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted");
-  if (watched) watched->begin(i);
+  if constexpr (kIsWatched) watched->begin(i);
   Fence* after = dependencies[i] < 0 ? nullptr : fences[static_cast<size_t>(dependencies[i])].get();
-  bound.exchange ? exchange(i, after) : compute(i, after);
-  if (watched) watched->end(i);
-}
-
-void Executor::Impl::exchange(size_t i, Fence* after) {
-  if (watched) watched->start(i);
-  if (after == nullptr && is_stream_ordered) after = first.get();
-  transport.enqueue(*operations[i].exchange, after, *fences[i]);
-}
-
-void Executor::Impl::compute(size_t i, Fence* after) {
-  if (after != nullptr) queue->wait(*after);
-  if (watched) watched->start(i);
-  operations[i].compute(kernel, *queue);
-  if (fences[i]) queue->record(*fences[i]);
+  if (bound.exchange) {
+    if constexpr (kIsWatched) watched->start(i);
+    if (after == nullptr && is_stream_ordered) after = first.get();
+    transport.enqueue(*bound.exchange, after, *fences[i]);
+  } else {
+    if (after != nullptr) queue->wait(*after);
+    if constexpr (kIsWatched) watched->start(i);
+    bound.compute(kernel, *queue);
+    if (fences[i]) queue->record(*fences[i]);
+  }
+  if constexpr (kIsWatched) watched->end(i);
 }
 
 void Executor::Impl::finish() {

@@ -60,8 +60,8 @@ class Executor {
   double latest_ms() const;
   /// Whether runs may be recorded; they may be if nothing is said. Does nothing where they cannot be.
   void allow_recording(bool allowed);
-  /// Null (the default) for none; must outlive the runs. Without one, nothing but two tests of a pointer is spent on
-  /// it.
+  /// Null (the default) for none; must outlive the runs. Without one, nothing is spent on it but two tests of a
+  /// pointer an exchange.
   void observe(ExecutionObserver* observer);
 
  private:

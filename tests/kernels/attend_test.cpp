@@ -1,5 +1,4 @@
-// What every kernel must keep to, over a table of kernels and ugly shapes. `cpu_fast` appears once for each instruction
-// set that this machine can run; those that it cannot run are named in a warning.
+// What every kernel must keep to, over a table of kernels and ugly shapes; `cpu_fast` once for each instruction set.
 #include "kernels/cpu_fast.h"
 #include "lib/error.h"
 #include "tests/catch.h"
@@ -103,6 +102,17 @@ TEST_CASE("odd head dims and groups, in every dtype") {
       input.padding = index % 5;
       check_case(input);
     }
+  }
+}
+
+TEST_CASE("few queries against many keys, in pieces that end anywhere") {
+  for (int64_t index = 0; index < 18; ++index) {
+    const Mask mask = std::array{kCausal, kFull, Mask{MaskKind::window, 77}}[static_cast<size_t>(index / 3 % 3)];
+    AttendCase input = one_sequence({8, 2, index % 2 == 0 ? 64 : 80}, mask, 600, 1 + index % 5);
+    input.dtype = std::array{DType::fp32, DType::bf16, DType::fp16}[static_cast<size_t>(index % 3)];
+    input.kv = {TokenSet({{0, 0, 5}, {0, 255, 270}, {0, 511, 601 + index % 5}}),
+                TokenSet({{0, 5, 255}, {0, 270, 511}})};
+    check_case(input);
   }
 }
 

@@ -143,6 +143,53 @@ TEST_CASE("scores fold into the running softmax as one after the other would") {
   }
 }
 
+TEST_CASE("rows of keys are scored and weighed as sums in any order are, each with the same bits among any others") {
+  constexpr int kPadding = 3, kStride = 20;
+  for (const VectorOps* ops : vector_ops()) {
+    for (const int dim : {16, 48, 80, 128}) {
+      for (const int rows : {4, 8, 16}) {
+        const auto value = [](int i, int j, int salt) { return std::sin(static_cast<float>(i * 37 + j * 11 + salt)); };
+        std::vector<float> q(static_cast<size_t>(rows * dim)),
+            k(static_cast<size_t>(17 * (dim + kPadding)), std::numeric_limits<float>::quiet_NaN());
+        for (int row = 0; row < rows; ++row) {
+          for (int c = 0; c < dim; ++c) q[index(row, c, dim)] = value(row, c, 1);
+        }
+        for (int key = 0; key < 17; ++key) {
+          for (int c = 0; c < dim; ++c) k[index(key, c, dim + kPadding)] = value(key, c, 2);
+        }
+        const auto key_rows = [&](int first, int count) {
+          return KeyRows{k.data() + first * (dim + kPadding), dim + kPadding, count};
+        };
+        std::vector<float> scores(17 * kStride, -1.0f), alone(17 * kStride, -1.0f);
+        ops->score_rows(key_rows(0, 17), q.data(), rows, dim, scores.data(), kStride);
+        std::vector<float> sums(static_cast<size_t>(rows * dim), 0.5f), single = sums;
+        ops->weigh_rows(key_rows(0, 17), scores.data(), kStride, rows, dim, sums.data());
+        for (int key = 0; key < 17; ++key) {
+          ops->score_rows(key_rows(key, 1), q.data(), rows, dim, alone.data() + key * kStride, kStride);
+          ops->weigh_rows(key_rows(key, 1), scores.data() + key * kStride, kStride, rows, dim, single.data());
+        }
+        INFO(ops->name << ", dim " << dim << ", rows " << rows);
+        REQUIRE(scores == alone);
+        REQUIRE(sums == single);
+        for (int row = 0; row < kStride; ++row) {
+          for (int key = 0; key < 17; ++key) {
+            double wanted = row < rows ? 0.0 : -1.0;
+            for (int c = 0; c < dim && row < rows; ++c) wanted += double{value(row, c, 1)} * double{value(key, c, 2)};
+            REQUIRE(double{scores[index(key, row, kStride)]} == Catch::Approx(wanted).margin(1e-5));
+          }
+          for (int c = 0; c < dim && row < rows; ++c) {
+            double wanted = 0.5;
+            for (int key = 0; key < 17; ++key) {
+              wanted += double{scores[index(key, row, kStride)]} * double{value(key, c, 2)};
+            }
+            REQUIRE(double{sums[index(row, c, dim)]} == Catch::Approx(wanted).epsilon(1e-5).margin(1e-4));
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("output folds, transposes and conversions are exact, and touch nothing else") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const VectorOps* ops : vector_ops()) {
