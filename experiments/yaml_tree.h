@@ -33,11 +33,10 @@ struct YamlEntry {
   YamlNode value;
 };
 
-/// Limits on what is read, far above any sensible experiment, and such that whatever is refused is refused in less than
-/// a tenth of a second: yaml-cpp scans 4 MB a second of tags.
-inline constexpr size_t kYamlMaxBytes = size_t{256} << 10;
+/// Limits on what is read, far above any sensible experiment.
+inline constexpr size_t kYamlMaxBytes = size_t{1} << 20;
 inline constexpr int kYamlMaxDepth = 64;
-inline constexpr size_t kYamlMaxNodes = 50'000;
+inline constexpr size_t kYamlMaxNodes = 100'000;
 
 /// Parses one YAML document strictly. Refused, each with its place: more than one document (text that does not belong
 /// to the first counts as one), anchors, aliases, tags, duplicate keys, keys that are not scalars, control characters,
