@@ -95,6 +95,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   Mark begin(const YAML::Mark& mark) {
+    if (diagnostics_.full()) throw StopParsing();  // nobody is shown more
     if (++nodes_ > kYamlMaxNodes) stop(mark, fmt::format("more than {} values", kYamlMaxNodes));
     return mark_of(mark);
   }

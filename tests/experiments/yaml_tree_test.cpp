@@ -129,11 +129,18 @@ TEST_CASE("too much of anything is refused at once") {
   CHECK(refusal("[" + repeated("a,", 100'000) + "]").find("more than 100000 values") != std::string::npos);
   CHECK(refusal("[" + repeated("a,", 90'000) + "]") == "accepted");
   CHECK(refusal("{" + repeated("a: 1,", 80'000) + "}").find("more than 100000 values") != std::string::npos);
+  CHECK(refusal(repeated("- a\n", 100'001)) == "f:100001:1: error: more than 100000 values");
+  CHECK(refusal("a:\n" + repeated("  -\n", 100'001)) == "f:100002:3: error: more than 100000 values");
+  CHECK(refusal(repeated("- a\n", 90'000)) == "accepted");
+  CHECK(refusal("a: [\n" + repeated("-1,\n", 90'000) + "]") == "accepted");
   // Commas in texts part nothing.
   CHECK(refusal("[\"" + repeated("a,", 110'000) + "\"]") == "accepted");
   CHECK(refusal("[1, '" + repeated("a: b,", 110'000) + "']") == "accepted");
   CHECK(refusal("a: " + repeated("a,", 110'000)) == "accepted");
   CHECK(refusal(repeated("a", (1 << 20) + 1)) == "f:1:1: error: 1048577 bytes; allowed are at most 1048576");
+  for (const std::string& refused : {repeated("- !t a\n", 80'000), repeated("- &b a\n", 80'000)}) {
+    CHECK(refusal(refused).find("too many errors: only the first 1000 are shown") != std::string::npos);
+  }
   const std::string many = refusal(repeated("[a]: 1\n", 20'000));
   CHECK(many.find("too many errors: only the first 1000 are shown") != many.npos);
   CHECK(std::count(many.begin(), many.end(), '\n') == 1000);
