@@ -49,6 +49,10 @@ void print_entry(const Info& info) {
   }
 }
 
+void print_support(const KernelInfo& info) {
+  if (info.support != nullptr) print_line("", info.support());
+}
+
 void print_unbuilt(const std::vector<KnownName>& names) {
   for (const KnownName& name : names) {
     if (!name.unbuilt.empty()) print_line(name.name, name.unbuilt);
@@ -74,7 +78,10 @@ ExitCode doctor_command() {
   const Vocabulary words = built_vocabulary();
   print_machine();
   fmt::print("kernels\n");
-  for (const KernelInfo& info : kernel_table()) print_entry(info);
+  for (const KernelInfo& info : kernel_table()) {
+    print_entry(info);
+    print_support(info);
+  }
   print_unbuilt(words.kernels);
   fmt::print("transports\n");
   for (const TransportInfo& info : transport_table()) {

@@ -5,6 +5,7 @@
 #include "kernels/cuda_kernel.h"
 #include "kernels/cudnn_rates.h"
 #include "kernels/cudnn_sdpa.h"
+#include "kernels/cudnn_support.h"
 #include "lib/error.h"
 
 namespace ringfold {
@@ -32,7 +33,8 @@ class Cudnn final : public CudaKernel {
   }
 
   Capabilities capabilities() const override {
-    return {MemoryKind::cuda, false, true, [this](const Problem& problem) { return refusal(problem); }, true};
+    return {MemoryKind::cuda, false, true, [](const Problem& problem) { return sdpa_support().refusal(problem); },
+            true};
   }
 
   void attend(Queue& queue, const AttendTask& task) override {
@@ -77,28 +79,6 @@ class Cudnn final : public CudaKernel {
     return make_attend(cuda_device(), memory_, task, maker);
   }
 
-  /// The library is asked: a small square of the problem's heads.
-  std::optional<std::string> refusal(const Problem& problem) const {
-    if (problem.dtype == DType::fp32) return "problem.dtype: cudnn attends in bf16 and fp16, not in fp32";
-    const Heads& heads = problem.heads;
-    SdpaShape shape;
-    shape.dtype = problem.dtype;
-    shape.query_heads = heads.group();
-    shape.q_rows = shape.kv_rows = 128;
-    shape.dim = heads.dim;
-    shape.q = shape.o = {heads.dim, 128 * heads.dim};
-    shape.k = shape.v = {2 * heads.dim, 2 * heads.dim};
-    shape.lse = {1, 128};
-    shape.is_masked = problem.mask.kind != MaskKind::full;
-    shape.scale = problem.softmax_scale();
-    try {
-      sdpa_->plan(shape);
-    } catch (const Error& error) {
-      return fmt::format("problem.heads.dim: {} is not for {}: {}", heads.dim, cudnn_version_text(), error.what());
-    }
-    return std::nullopt;
-  }
-
   AttendMemory memory_;
   std::unique_ptr<CudnnSdpa> sdpa_;
 };
@@ -112,9 +92,17 @@ std::string describe() { return fmt::format("{}; {}", cudnn_version_text(), desc
 
 std::unique_ptr<Kernel> make(const KernelOptions& options) { return std::make_unique<Cudnn>(options); }
 
+std::string support() {
+  try {
+    return sdpa_support().summary();
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates)
+                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates, ringfold::support)

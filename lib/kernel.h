@@ -174,6 +174,9 @@ struct KernelInfo {
   int (*devices)() = nullptr;
   /// What passes assume of it, links aside.
   AssumedRates rates{};
+  /// One line for `doctor`: what its library says that it takes, of a described device where none is here. Null: what
+  /// it takes does not depend on the machine. May take a second.
+  std::string (*support)() = nullptr;
 };
 
 std::span<const KernelInfo> kernel_table();
