@@ -60,7 +60,7 @@ class GroupRunner {
   void start(Running& running);
   void measure_core();
   CaseSession::Setup prepare(const PlannedCase& planned, bool measures_link);
-  void start_ideal(const Case& item);
+  void start_ideal(const std::vector<Running>& cases);
   void step_ideal();
   void run_rounds(std::vector<Running>& cases);
   void round(std::vector<Running>& cases, int64_t number, const std::string& doing, double share);

@@ -27,10 +27,7 @@ class CudnnCall final : public CallWork {
 
 class Cudnn final : public CudaKernel {
  public:
-  explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {
-    cuda_device().context().make_current();
-    sdpa_ = std::make_unique<CudnnSdpa>();
-  }
+  explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {}
 
   Capabilities capabilities() const override {
     return {MemoryKind::cuda, false, true, [](const Problem& problem) { return sdpa_support().refusal(problem); },
@@ -46,16 +43,27 @@ class Cudnn final : public CudaKernel {
     CudaKernel::prepare(task);
   }
 
+  int64_t scratch_bytes(const KernelTask& task) const override {
+    const auto* attend = std::get_if<AttendTask>(&task);
+    return attend == nullptr ? 0 : AttendLayout(*attend, rules(attend->q.dtype)).scratch_bytes;
+  }
+
  private:
-  std::shared_ptr<CudaWork> make(const AttendTask& task) {
-    cuda_device().context().make_current();
-    CallMaker maker;
+  static CallRules rules(DType dtype) {
+    CallRules rules;
     // Asked for O in fp32, cuDNN 9.14 to 9.19 plan without a word and write 16 bits.
-    maker.partial_dtype = task.q.dtype;
-    maker.can_write = [](const AttendRegion&, const AttendCall&, const CallOutput& output) {
+    rules.partial_dtype = dtype;
+    rules.can_write = [](const AttendRegion&, const AttendCall&, const CallOutput& output) {
       return output.dtype != DType::fp32;
     };
-    maker.merges = false;
+    rules.merges = false;
+    return rules;
+  }
+
+  std::shared_ptr<CudaWork> make(const AttendTask& task) {
+    cuda_device().context().make_current();
+    if (!sdpa_) sdpa_ = std::make_unique<CudnnSdpa>();
+    CallMaker maker{rules(task.q.dtype), {}};
     maker.make = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       const SdpaShape shape{task.q.dtype,
                             output.dtype,
@@ -80,7 +88,7 @@ class Cudnn final : public CudaKernel {
   }
 
   AttendMemory memory_;
-  std::unique_ptr<CudnnSdpa> sdpa_;
+  std::unique_ptr<CudnnSdpa> sdpa_;  ///< starts with the first attend
 };
 
 std::optional<std::string> unavailable() {
@@ -105,4 +113,5 @@ std::string support() {
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates, ringfold::support)
+                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates, ringfold::cuda_free_bytes,
+                ringfold::support)
