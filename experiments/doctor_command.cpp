@@ -1,5 +1,6 @@
 #include "experiments/commands.h"
 #include "experiments/environment.h"
+#include "experiments/gpu_watch.h"
 #include "experiments/load.h"
 #include "experiments/memory.h"
 #include "experiments/ping.h"
@@ -33,6 +34,8 @@ void print_machine() {
   print_line("memory",
              fmt::format("{}, {} available", bytes_text(total_memory_bytes()), bytes_text(available_memory_bytes())));
   print_line("system", os_text());
+  const std::string gpus = clocks_text(gpu_clocks());
+  if (!gpus.empty()) print_line("GPUs", gpus);
   fmt::print("program\n");
   print_line("ringfold", fmt::format("{} ({})", version(), revision()));
   print_line("compiler", compiler_text());

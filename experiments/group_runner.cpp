@@ -183,6 +183,12 @@ void GroupRunner::start_ideal(const std::vector<Running>& cases) {
   }
 }
 
+/// GPUs of this host that the case's ranks use.
+int GroupRunner::gpus_here(const Case& item) const {
+  const KernelInfo* kernel = find_kernel(item.kernel);
+  return kernel == nullptr || kernel->devices == nullptr ? 0 : team_.ranks_here(item.cluster.ranks());
+}
+
 void GroupRunner::finish(Running& running, const Ended& ended) {
   Outcome outcome = running.planned.outcome;
   if (running.session) {
@@ -192,6 +198,8 @@ void GroupRunner::finish(Running& running, const Ended& ended) {
   const Case& item = running.planned.item;
   if (!outcome.ranks_ms.empty()) {
     outcome.notes = timing_notes(item.measure, slowest_ms(outcome.ranks_ms), clock_ratio_);
+    outcome.notes.insert(outcome.notes.end(), gpus_.notes().begin(), gpus_.notes().end());
+    outcome.rates.gpu_clocks = gpus_.text();
   }
   if (outcome.rates.link_gbps) links_gbps_[item.transport] = *outcome.rates.link_gbps;
   const auto link = links_gbps_.find(item.transport);
