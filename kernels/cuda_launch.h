@@ -29,6 +29,8 @@ struct MergeLaunch {
 inline constexpr int32_t kMostMergeEntries = 2048;
 int32_t merge_tile_rows(const MergeLaunch& merge, int multiprocessors);
 void launch_merge(const MergeLaunch& merge, cudaStream_t stream);
+/// A merge of which no row has more than one part: nothing is weighed.
+void launch_convert(const MergeLaunch& merge, cudaStream_t stream);
 
 /// A copy without its runs, which lie on the device.
 struct CopyLaunch {

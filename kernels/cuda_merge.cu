@@ -10,8 +10,9 @@ namespace ringfold {
 namespace {
 
 /// Places of a tile that a thread sums at once, and parts of them whose loads are under way together: a multiprocessor
-/// must have some 40 KiB under way.
-constexpr int kAtOnce = 2;
+/// must have some 40 KiB under way, as far as registers allow.
+template <int kChannels>
+constexpr int kAtOnce = kChannels == 1 ? 6 : 2;
 constexpr int kPartsAtOnce = 2;
 constexpr int kTileChannels = 8192;
 constexpr int kSharedBytes = 40 << 10;
@@ -47,18 +48,19 @@ __device__ void store_row(const MergeTile& tile, DType dtype, int32_t i, int32_t
   store_channels<kChannels>(tile.target[i], dtype, channel, values);
 }
 
-/// Adds kPartsAtOnce entries from e on to the sums of kAtOnce places of the tile; a row below 0 is none. kWide: all
+/// Adds kPartsAtOnce entries from e on to the sums of so many places of the tile; a row below 0 is none. kWide: all
 /// parts are fp32.
 template <int kChannels, bool kWide>
-__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[kAtOnce],
-                            const int32_t (&units)[kAtOnce], WeightedSum (&sums)[kAtOnce][kChannels]) {
-  SplitWeight weights[kPartsAtOnce][kAtOnce];
-  DType dtypes[kPartsAtOnce][kAtOnce];
-  RawChannels<kChannels> raw[kPartsAtOnce][kAtOnce];
+__device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[kAtOnce<kChannels>],
+                            const int32_t (&units)[kAtOnce<kChannels>],
+                            WeightedSum (&sums)[kAtOnce<kChannels>][kChannels]) {
+  SplitWeight weights[kPartsAtOnce][kAtOnce<kChannels>];
+  DType dtypes[kPartsAtOnce][kAtOnce<kChannels>];
+  RawChannels<kChannels> raw[kPartsAtOnce][kAtOnce<kChannels>];
 #pragma unroll
   for (int j = 0; j < kPartsAtOnce; ++j) {
 #pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
+    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
       const int32_t cell = (e + j) * tile.stride + rows[k];
       weights[j][k] = rows[k] < 0 || e + j >= tile.entries ? SplitWeight{} : tile.weight[cell].split;
       // Not only faster: what nobody may read, and an infinite O that another part outweighs, must stay out.
@@ -70,7 +72,7 @@ __device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&ro
 #pragma unroll
   for (int j = 0; j < kPartsAtOnce; ++j) {
 #pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
+    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
       if (weights[j][k].high == 0.0f) continue;
 #pragma unroll
       for (int c = 0; c < kChannels; ++c) {
@@ -89,57 +91,60 @@ template <int kChannels, bool kWide>
 __device__ void combine(const MergeTile& tile, DType dtype, int32_t rows_in_tile, int32_t dim) {
   TileWalk walk(static_cast<int32_t>(threadIdx.x), kTileThreads, dim / kChannels);
   while (walk.row < rows_in_tile) {
-    int32_t rows[kAtOnce];
-    int32_t units[kAtOnce];
-    WeightedSum sums[kAtOnce][kChannels];
+    int32_t rows[kAtOnce<kChannels>];
+    int32_t units[kAtOnce<kChannels>];
+    WeightedSum sums[kAtOnce<kChannels>][kChannels];
 #pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
+    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
       rows[k] = walk.row < rows_in_tile ? walk.row : -1;
       units[k] = walk.unit;
       walk.next();
     }
     for (int32_t e = 0; e < tile.entries; e += kPartsAtOnce) add_entries<kChannels, kWide>(tile, e, rows, units, sums);
 #pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
+    for (int k = 0; k < kAtOnce<kChannels>; ++k) {
       if (rows[k] >= 0) store_row<kChannels>(tile, dtype, rows[k], units[k] * kChannels, sums[k]);
     }
   }
 }
 
 /// How a tile can be gone through.
-enum TileKind { kScalar, kVector, kWideVector };
+enum TileKind { kScalar, kWideScalar, kVector, kWideVector };
 
 /// Fills the tile's shared memory and writes its LSEs.
 __device__ TileKind begin_tile(const MergeLaunch& merge, MergeTile& tile, int64_t first_row, int64_t head,
                                int32_t rows) {
   const auto thread = static_cast<int32_t>(threadIdx.x);
-  const StateRows& target = merge.target;
   bool aligned = merge.dim % 4 == 0;
   bool wide = true;
   for (int32_t cell = thread; cell < tile.stride * tile.entries; cell += kTileThreads) {
     if (cell % tile.stride >= rows) continue;
-    aligned &= find_part<4>(merge, tile, first_row, head, cell);
-    wide &= tile.source[cell] == nullptr || is_wide(static_cast<DType>(tile.dtype[cell]));
+    const MergeRun* run = nullptr;
+    const int64_t row = target_row(merge, first_row + cell % tile.stride, &run);
+    const PartRow part = find_part(merge, *run, cell / tile.stride, row, head);
+    tile.source[cell] = part.o;
+    tile.dtype[cell] = static_cast<uint8_t>(part.dtype);
+    tile.weight[cell].lse = part.lse;
+    aligned &= is_aligned<4>(part.o, part.dtype);
+    wide &= part.o == nullptr || is_wide(part.dtype);
   }
   for (int32_t i = thread; i < rows; i += kTileThreads) {
     const MergeRun* run = nullptr;
     const int64_t row = target_row(merge, first_row + i, &run);
-    const int64_t element = head * target.o_head_stride + row * target.o_row_stride;
-    tile.target[i] = target.o + element * (is_wide(target.dtype) ? 4 : 2);
-    aligned &= is_aligned<4>(tile.target[i], target.dtype);
+    tile.target[i] = target_o(merge, row, head);
+    aligned &= is_aligned<4>(tile.target[i], merge.target.dtype);
   }
   aligned = __syncthreads_and(aligned) != 0;
   wide = __syncthreads_and(wide) != 0;
   for (int32_t i = thread; i < rows; i += kTileThreads) {
-    const double lse = weigh(tile, i, merge.verbatim);
+    const double lse = weigh(tile, i);
     const MergeRun* run = nullptr;
     const int64_t row = target_row(merge, first_row + i, &run);
-    if (target.lse != nullptr) {
-      target.lse[head * target.lse_head_stride + row * target.lse_row_stride] = static_cast<float>(lse);
-    }
+    store_lse(merge, row, head, lse);
   }
   __syncthreads();
-  return !aligned ? kScalar : wide ? kWideVector : kVector;
+  if (!aligned) return wide ? kWideScalar : kScalar;
+  return wide ? kWideVector : kVector;
 }
 
 __global__ void __launch_bounds__(kTileThreads, 3) merge_rows_kernel(const MergeLaunch merge) {
@@ -152,6 +157,7 @@ __global__ void __launch_bounds__(kTileThreads, 3) merge_rows_kernel(const Merge
     const auto rows = static_cast<int32_t>(min(static_cast<int64_t>(merge.tile_rows), merge.rows - first_row));
     switch (begin_tile(merge, tile, first_row, head, rows)) {
       case kScalar: combine<1, false>(tile, merge.target.dtype, rows, merge.dim); break;
+      case kWideScalar: combine<1, true>(tile, merge.target.dtype, rows, merge.dim); break;
       case kVector: combine<4, false>(tile, merge.target.dtype, rows, merge.dim); break;
       case kWideVector: combine<4, true>(tile, merge.target.dtype, rows, merge.dim); break;
     }
@@ -170,6 +176,7 @@ int32_t merge_tile_rows(const MergeLaunch& merge, int multiprocessors) {
 }
 
 void launch_merge(const MergeLaunch& merge, cudaStream_t stream) {
+  if (merge.most_entries <= 1) return launch_convert(merge, stream);
   const int32_t row_bytes = merge.most_entries * MergeTile::kCellBytes + MergeTile::kRowBytes;
   launch_tiles(merge_rows_kernel, merge, tiles_of(merge.rows, merge.tile_rows) * merge.heads,
                static_cast<size_t>(row_bytes) * static_cast<size_t>(merge.tile_rows), stream);

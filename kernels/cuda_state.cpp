@@ -51,6 +51,8 @@ CudaMerge::CudaMerge(CudaDevice& device, const MergeTarget& target, std::span<co
   const MergeTables tables = plan_merge(target.spans, all);
   RINGFOLD_CHECK(tables.most_entries <= kMostMergeEntries, ExitCode::unavailable,
                  "a merge of {} parts a row; at most {} fit", tables.most_entries, kMostMergeEntries);
+  RINGFOLD_INVARIANT(!options.verbatim || tables.most_entries <= 1, "{} parts of a row are to be converted",
+                     tables.most_entries);
   RINGFOLD_INVARIANT(dim > 0 && dim <= INT32_MAX / 2, "rows of {} channels", dim);
   const size_t runs = tables_.add(tables.runs);
   const size_t entries = tables_.add(tables.entries);

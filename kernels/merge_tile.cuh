@@ -51,32 +51,46 @@ __device__ inline int64_t target_row(const MergeLaunch& merge, int64_t row, cons
   return (*run)->row + row - (*run)->first;
 }
 
-/// Fills in one cell of the tile. Only here are LSEs read: the target's may be one of them.
-template <int kChannels>
-__device__ bool find_part(const MergeLaunch& merge, MergeTile& tile, int64_t first_row, int64_t head, int32_t cell) {
-  const int32_t entry = cell / tile.stride;
-  const MergeRun* run = nullptr;
-  const int64_t row = target_row(merge, first_row + cell % tile.stride, &run);
-  tile.source[cell] = nullptr;
-  tile.weight[cell].lse = -infinity();
-  if (entry >= run->entries) return true;
-  const StatePart& part = merge.parts[merge.entries[run->entry + entry]];
+/// A row of one part.
+struct PartRow {
+  const std::byte* o = nullptr;  ///< null: the part has no such row
+  DType dtype = DType::fp32;
+  double lse = -INFINITY;
+};
+
+/// The `entry`-th part of a row of the target. Only here are LSEs read: the target's may be one of them.
+__device__ inline PartRow find_part(const MergeLaunch& merge, const MergeRun& run, int32_t entry, int64_t row,
+                                    int64_t head) {
+  PartRow found;
+  if (entry >= run.entries) return found;
+  const StatePart& part = merge.parts[merge.entries[run.entry + entry]];
   const int64_t part_row = row - part.target_row;
   const int64_t part_head = head - part.target_head;
-  if (part_head < 0 || part_head >= part.heads) return true;
+  if (part_head < 0 || part_head >= part.heads) return found;
   const StateRows& from = part.from;
   const int64_t element = part_head * from.o_head_stride + part_row * from.o_row_stride;
-  tile.source[cell] = from.o + element * (is_wide(from.dtype) ? 4 : 2);
-  tile.dtype[cell] = static_cast<uint8_t>(from.dtype);
+  found.o = from.o + element * (is_wide(from.dtype) ? 4 : 2);
+  found.dtype = from.dtype;
   if (from.lse != nullptr) {
     const double lse = from.lse[part_head * from.lse_head_stride + part_row * from.lse_row_stride];
-    tile.weight[cell].lse = part.base_2 ? lse * 0.693147180559945309417 : lse;
+    found.lse = part.base_2 ? lse * 0.693147180559945309417 : lse;
   }
-  return is_aligned<kChannels>(tile.source[cell], from.dtype);
+  return found;
+}
+
+/// Where the target's row of a head begins, and its LSE stands.
+__device__ inline std::byte* target_o(const MergeLaunch& merge, int64_t row, int64_t head) {
+  const StateRows& target = merge.target;
+  return target.o + (head * target.o_head_stride + row * target.o_row_stride) * (is_wide(target.dtype) ? 4 : 2);
+}
+__device__ inline void store_lse(const MergeLaunch& merge, int64_t row, int64_t head, double lse) {
+  const StateRows& target = merge.target;
+  if (target.lse == nullptr) return;
+  target.lse[head * target.lse_head_stride + row * target.lse_row_stride] = static_cast<float>(lse);
 }
 
 /// Turns the LSEs of row i into weights, as merge_rows of host_state.h does; returns the row's LSE.
-__device__ inline double weigh(const MergeTile& tile, int32_t i, bool verbatim) {
+__device__ inline double weigh(const MergeTile& tile, int32_t i) {
   double largest = -infinity();
   int32_t weighing = 0;
   int32_t last = 0;
@@ -88,7 +102,7 @@ __device__ inline double weigh(const MergeTile& tile, int32_t i, bool verbatim) 
     last = e;
     ++weighing;
   }
-  const bool is_single = verbatim || weighing == 1;
+  const bool is_single = weighing == 1;
   tile.kind[i] = is_single ? RowKind::single : RowKind::sum;
   double total = 0.0;
   for (int32_t e = 0; e < tile.entries; ++e) {

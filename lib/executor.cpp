@@ -137,6 +137,12 @@ void Executor::Impl::record(int& operation) {
   }
   enqueue_all(operation);
   recorded = queue->end_recording();
+  const auto start = [this] {
+    recorded->start(*queue);
+    queue->record(*end);
+  };
+  operation = -1;
+  transport.rehearse(start, *end);
 }
 
 void Executor::Impl::enqueue_all(int& operation) {

@@ -49,7 +49,7 @@ class Executor {
 
   /// Memory of the blocks, to fill inputs before run() and to read outputs after it (by the plane_tensor functions).
   BoundBlock bound(BlockId block) const;
-  /// Records the program if it has run once and can be recorded; needs no other rank. Call before a run that is timed.
+  /// Records the program if it has run once and can be recorded. Collective. Call before a run that is timed.
   void record();
   /// Will run() start the recorded program, so that transport and kernel are not called?
   bool starts_recorded() const;

@@ -19,6 +19,7 @@ class RecordingTransport final : public Transport {
   }
   bool is_stream_ordered() const override { return inner_.is_stream_ordered(); }
   void watch(Fence& end) override { inner_.watch(end); }
+  void rehearse(const std::function<void()>& start, Fence& end) override { inner_.rehearse(start, end); }
   void synchronize() override { inner_.synchronize(); }
   void cancel() noexcept override { inner_.cancel(); }
   bool moves(MemoryKind kind) const override { return inner_.moves(kind); }

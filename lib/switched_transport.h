@@ -22,6 +22,7 @@ class SwitchedTransport final : public Transport {
   }
   bool is_stream_ordered() const override { return used_->is_stream_ordered(); }
   void watch(Fence& end) override { used_->watch(end); }
+  void rehearse(const std::function<void()>& start, Fence& end) override { used_->rehearse(start, end); }
   void synchronize() override { used_->synchronize(); }
   void cancel() noexcept override;
   bool moves(MemoryKind kind) const override { return used_->moves(kind); }

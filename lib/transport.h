@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,6 +64,11 @@ class Transport {
   /// Of a stream-ordered transport: blocks until `end`, recorded behind all that was enqueued, is ready. Throws as
   /// enqueue() does when it will not be.
   virtual void watch(Fence& end) { end.wait(); }
+  /// Of a stream-ordered transport, before recorded work is first started in earnest: starts it once for nothing.
+  /// Collective. `start` enqueues the work with `end` behind it. A device may keep a first start waiting for all that
+  /// is under way, on its peers too, where transfers may wait for this rank; so a transport that can lets none of them
+  /// wait. What such a start receives means nothing. Throws as watch() does.
+  virtual void rehearse(const std::function<void()>& /*start*/, Fence& /*end*/) {}
   /// Starts the exchange once `after` (may be null) is ready and all earlier exchanges have ended; `done`, made by this
   /// transport, is ready once it has ended. Does not wait for peers. Throws Error(deadline | peer_lost | internal).
   virtual void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) = 0;

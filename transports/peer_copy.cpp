@@ -26,6 +26,7 @@ class PeerCopyTransport final : public Transport {
   }
   bool is_stream_ordered() const override { return true; }
   void watch(Fence& end) override { engine_.watch(end); }
+  void rehearse(const std::function<void()>& start, Fence& end) override { engine_.rehearse(start, end); }
   void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
     engine_.enqueue(exchange, after, static_cast<StreamFence&>(done));
   }

@@ -162,10 +162,27 @@ bool PeerEngine::is_drained() const {
   return main_->is_idle();
 }
 
-void PeerEngine::set_all_flags() {
+/// This rank's, but the last word, which stays set.
+void PeerEngine::fill_flags(int byte) {
   for (const PeerRoutes& program : programs_) {
-    (void)cudaMemsetAsync(program.flags.get(), kSet, static_cast<size_t>(program.flag_words) * kWord, rescue_->get());
+    const size_t bytes = (static_cast<size_t>(program.flag_words) - 1) * kWord;
+    (void)cudaMemsetAsync(program.flags.get(), byte, bytes, rescue_->get());
   }
+}
+
+/// While flags are set again and again nothing waits for a peer. No rank sets others' before all have ended what they
+/// did, and none goes on before all are clear.
+void PeerEngine::rehearse(const std::function<void()>& start, Fence& end) {
+  const OnDevice on(device_);
+  control_.barrier();
+  fill_flags(kSet);
+  start();
+  watch_.finish(static_cast<cudaEvent_t>(end.native()), [this] { fill_flags(kSet); });
+  RINGFOLD_CUDA(cudaStreamSynchronize(rescue_->get()));
+  control_.barrier();
+  fill_flags(0);
+  RINGFOLD_CUDA(cudaStreamSynchronize(rescue_->get()));
+  control_.barrier();
 }
 
 /// What is on the streams, or in a recorded program that runs, waits for flags which may never be set: they are set
@@ -179,7 +196,7 @@ void PeerEngine::cancel() noexcept {
     const OnDevice on(device_);
     const auto end = std::chrono::steady_clock::now() + kDraining;
     while (!is_drained() && std::chrono::steady_clock::now() < end) {
-      set_all_flags();
+      fill_flags(kSet);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     (void)cudaStreamSynchronize(rescue_->get());

@@ -34,6 +34,7 @@ class PeerEngine {
   void enqueue(const BoundExchange& exchange, Fence* after, StreamFence& done);
   void wait(cudaEvent_t event);
   void watch(Fence& end);
+  void rehearse(const std::function<void()>& start, Fence& end);
   void synchronize();
   void cancel() noexcept;
 
@@ -49,7 +50,7 @@ class PeerEngine {
   void pull(const PeerLane& lane, cudaStream_t stream);
   void pull_beside(const PeerLane& lane);
   void set(std::byte* flag, cudaStream_t stream);
-  void set_all_flags();
+  void fill_flags(int byte);
   bool is_drained() const;
 
   Control& control_;

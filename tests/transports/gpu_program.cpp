@@ -110,6 +110,7 @@ void GpuProgram::record() {
   (void)cudaGraphDestroy(graph);
   RINGFOLD_CUDA(status);
   graph_.reset(executable);
+  context_.transport.rehearse([this] { start_recorded(); }, end_);
 }
 
 void GpuProgram::start_recorded() {

@@ -45,7 +45,7 @@ class GpuProgram {
   void fill(int run);
   /// Enqueues all exchanges between two marks, and watches the second. Cancels when it throws.
   void run();
-  /// The same, recorded and not started.
+  /// The same, recorded and rehearsed, not started in earnest.
   void record();
   void start_recorded();
   void watch();
