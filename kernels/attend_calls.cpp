@@ -30,7 +30,6 @@ bool follows(const Keys& a, const Keys& b, int64_t element) {
          b.v == a.v + rows * a.v_strides.row * element;
 }
 
-/// Kv heads at which the set of pieces, or the number of query heads that read one, changes.
 std::vector<int64_t> kv_head_cuts(const AttendTask& task) {
   const int64_t begin = task.q.heads.begin / task.group;
   const int64_t end = (task.q.heads.end + task.group - 1) / task.group;
@@ -47,16 +46,16 @@ std::vector<int64_t> kv_head_cuts(const AttendTask& task) {
 }
 
 /// What is there of the sequence's keys for the kv heads, by position.
-std::vector<Keys> keys_of(const AttendTask& task, int64_t sequence, const HeadRange& kv_heads) {
+std::vector<Keys> keys_of(const AttendTask& task, int64_t sequence, const AttendHeads& heads) {
   std::vector<Keys> keys;
   for (const KvPiece& piece : task.kv) {
-    if (!piece.k.heads.contains(kv_heads)) continue;
+    if (!heads.reads(piece)) continue;
     for (size_t i = 0; i < piece.k.segments.size(); ++i) {
       const Segment& k = piece.k.segments[i];
       const Segment& v = piece.v.segments[i];
       if (k.sequence != sequence || k.begin == k.end) continue;
-      keys.push_back({k.begin, k.end, at(piece.k, k.row, kv_heads.begin), at(piece.v, v.row, kv_heads.begin),
-                      strides_of(piece.k), strides_of(piece.v)});
+      keys.push_back({k.begin, k.end, at(piece.k, k.row, heads.kv_heads.begin),
+                      at(piece.v, v.row, heads.kv_heads.begin), strides_of(piece.k), strides_of(piece.v)});
     }
   }
   std::sort(keys.begin(), keys.end(), [](const Keys& a, const Keys& b) { return a.begin < b.begin; });
@@ -67,14 +66,14 @@ std::vector<Keys> keys_of(const AttendTask& task, int64_t sequence, const HeadRa
 class RegionWriter {
  public:
   RegionWriter(const AttendTask& task, Diagonals diagonals, const Segment& q, int64_t state_row,
-               const HeadRange& kv_heads, AttendRegion& region)
+               const AttendHeads& heads, AttendRegion& region)
       : task_(task),
         diagonals_(diagonals),
         element_(bytes_of(task.q.dtype)),
         q_(q),
         q_data_(at(task.q, q.row, region.query_heads.begin)),
         state_row_(state_row),
-        kv_heads_(kv_heads),
+        heads_(heads),
         region_(region) {}
 
   void write() {
@@ -93,7 +92,7 @@ class RegionWriter {
   }
 
   void find_keys() {
-    keys_ = keys_of(task_, q_.sequence, kv_heads_);
+    keys_ = keys_of(task_, q_.sequence, heads_);
     join([](const Keys& a, const Keys& b) { return a.end == b.begin; });
     masked_.clear();
     open_.clear();
@@ -180,7 +179,7 @@ class RegionWriter {
   const Segment& q_;
   const std::byte* q_data_;
   int64_t state_row_;
-  HeadRange kv_heads_;
+  const AttendHeads& heads_;
   std::vector<Keys> keys_;
   std::vector<Keys> open_;    ///< each query sees all of them
   std::vector<Keys> masked_;  ///< some queries see some of them
@@ -201,19 +200,27 @@ bool AttendRegion::has_one_call_a_row() const {
   return next == row + rows && !calls.empty();
 }
 
-std::vector<AttendRegion> split_attend(const AttendTask& task, Diagonals diagonals) {
-  std::vector<AttendRegion> regions;
+std::vector<AttendHeads> attend_heads(const AttendTask& task) {
+  std::vector<AttendHeads> all;
   const std::vector<int64_t> cuts = kv_head_cuts(task);
   for (size_t cut = 0; cut + 1 < cuts.size(); ++cut) {
     const HeadRange kv_heads{cuts[cut], cuts[cut + 1]};
-    const HeadRange query_heads{std::max(task.q.heads.begin, kv_heads.begin * task.group),
-                                std::min(task.q.heads.end, kv_heads.end * task.group)};
+    all.push_back({{std::max(task.q.heads.begin, kv_heads.begin * task.group),
+                    std::min(task.q.heads.end, kv_heads.end * task.group)},
+                   kv_heads});
+  }
+  return all;
+}
+
+std::vector<AttendRegion> split_attend(const AttendTask& task, Diagonals diagonals) {
+  std::vector<AttendRegion> regions;
+  for (const AttendHeads& heads : attend_heads(task)) {
     for (size_t i = 0; i < task.q.segments.size(); ++i) {
       const Segment& q = task.q.segments[i];
       if (q.begin == q.end) continue;
       const int64_t row = task.state.o.segments[i].row;
-      AttendRegion region{query_heads, kv_heads.size(), row, q.end - q.begin, {}};
-      RegionWriter(task, diagonals, q, row, kv_heads, region).write();
+      AttendRegion region{heads.query_heads, heads.kv_heads.size(), row, q.end - q.begin, {}};
+      RegionWriter(task, diagonals, q, row, heads, region).write();
       regions.push_back(std::move(region));
     }
   }

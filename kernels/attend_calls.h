@@ -38,6 +38,16 @@ struct AttendRegion {
   bool has_one_call_a_row() const;
 };
 
+/// Query heads that meet the same keys, as many for each of their kv heads.
+struct AttendHeads {
+  HeadRange query_heads;
+  HeadRange kv_heads;
+  /// Does it read these keys?
+  bool reads(const KvPiece& piece) const { return piece.k.heads.contains(kv_heads); }
+};
+/// The task's heads, cut where the set of pieces, or the number of query heads that read a kv head, changes.
+std::vector<AttendHeads> attend_heads(const AttendTask& task);
+
 /// Which masked rectangles a library takes.
 enum class Diagonals {
   anywhere,

@@ -1,5 +1,10 @@
 #include "kernels/cuda_attend.h"
 
+#include "kernels/attend_parts.h"
+#include "kernels/cuda_decode.h"
+#include "kernels/gather_pages.h"
+#include "kernels/rows.h"
+
 #include <algorithm>
 #include <map>
 
@@ -9,10 +14,12 @@ namespace {
 class AttendWork final : public CudaWork {
  public:
   void enqueue(cudaStream_t stream) const override {
+    for (const auto& copy : copies) copy->enqueue(stream);
     for (const auto& call : calls) call->enqueue(workspace.get(), stream);
     for (const auto& merge : merges) merge->enqueue(stream);
   }
 
+  std::vector<std::shared_ptr<CudaWork>> copies;  ///< from pages
   std::vector<std::unique_ptr<CallWork>> calls;
   std::vector<std::shared_ptr<CudaWork>> merges;
   std::shared_ptr<std::byte> scratch;
@@ -23,7 +30,6 @@ class AttendMaker {
  public:
   AttendMaker(CudaDevice& device, AttendMemory& memory, const AttendTask& task, const CallMaker& maker)
       : device_(device),
-        scratch_(memory.partials),
         workspace_(memory.workspace),
         task_(task),
         maker_(maker),
@@ -31,9 +37,9 @@ class AttendMaker {
         o_(task.finish ? task.finish->out : task.state.o),
         lse_(task.finish ? task.finish->lse : task.state.lse) {}
 
-  std::shared_ptr<CudaWork> make() {
-    work_->scratch = scratch_.at_least(layout_.scratch_bytes);
-    layout_.place_scratch(work_->scratch.get());
+  /// `results`: where the layout's scratch memory begins.
+  std::shared_ptr<AttendWork> make(std::byte* results) {
+    layout_.place_scratch(results);
     for (size_t i = 0; i < layout_.regions.size(); ++i) {
       const AttendRegion& region = layout_.regions[i];
       for (size_t call = 0; call < region.calls.size(); ++call) {
@@ -107,7 +113,6 @@ class AttendMaker {
   }
 
   CudaDevice& device_;
-  CudaScratch& scratch_;
   CudaScratch& workspace_;
   const AttendTask& task_;
   const CallMaker& maker_;
@@ -129,7 +134,30 @@ std::shared_ptr<std::byte> CudaScratch::at_least(int64_t bytes) {
 
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker) {
-  return AttendMaker(device, memory, task, maker).make();
+  const AttendParts parts = split_by_queries(task);
+  std::vector<std::shared_ptr<CudaWork>> works;
+  const std::shared_ptr<std::byte> scratch = memory.scratch.at_least(attend_scratch_bytes(device, task, maker));
+  if (rows_in(parts.few.q.segments) > 0) works.push_back(make_decode(device, memory, parts.few));
+  if (rows_in(parts.many.q.segments) > 0) {
+    const GatheredPages gathered = gather_pages(parts.many, scratch.get());
+    auto work = AttendMaker(device, memory, gathered.task, maker).make(scratch.get() + gathered.bytes);
+    for (const CopyTask& copy : gathered.copies) work->copies.push_back(std::make_shared<CudaCopy>(device, copy));
+    work->scratch = scratch;
+    works.push_back(std::move(work));
+  }
+  return std::make_shared<CudaWorks>(std::move(works));
+}
+
+int64_t attend_scratch_bytes(const CudaDevice& device, const AttendTask& task, const CallRules& rules) {
+  const AttendParts parts = split_by_queries(task);
+  // One after the other use it.
+  int64_t bytes = 0;
+  if (rows_in(parts.few.q.segments) > 0) bytes = decode_scratch_bytes(device, parts.few);
+  if (rows_in(parts.many.q.segments) > 0) {
+    const GatheredPages gathered = gather_pages(parts.many, nullptr);
+    bytes = std::max(bytes, gathered.bytes + AttendLayout(gathered.task, rules).scratch_bytes);
+  }
+  return bytes;
 }
 
 }  // namespace ringfold

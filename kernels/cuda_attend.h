@@ -42,14 +42,18 @@ class CudaScratch {
 
 /// What a kernel's attends share.
 struct AttendMemory {
-  explicit AttendMemory(CudaDevice& device) : partials(device), workspace(device) {}
-  CudaScratch partials;
-  CudaScratch workspace;
+  explicit AttendMemory(CudaDevice& device) : scratch(device), workspace(device) {}
+  CudaScratch scratch;    ///< ours
+  CudaScratch workspace;  ///< the library's
 };
 
-/// An attend as calls of a library, laid out as AttendLayout says; what is in scratch memory is merged in order
-/// afterwards.
+/// An attend: sequences of few queries by the decode kernel (split_by_queries says which), the others as calls of a
+/// library, laid out as AttendLayout says; what is in scratch memory is merged in order afterwards. K and V in pages
+/// are made contiguous for them first.
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker);
+
+/// Of AttendMemory::scratch, what such an attend takes. Throws Error(unavailable) for what the rules refuse.
+int64_t attend_scratch_bytes(const CudaDevice& device, const AttendTask& task, const CallRules& rules);
 
 }  // namespace ringfold

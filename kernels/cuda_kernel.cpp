@@ -1,6 +1,7 @@
 #include "kernels/cuda_kernel.h"
 
 #include "kernels/cuda_generate.h"
+#include "kernels/cuda_rotate.h"
 #include "kernels/cuda_state.h"
 #include "kernels/cuda_work.h"
 
@@ -20,10 +21,15 @@ void CudaKernel::copy(Queue& queue, const CopyTask& task) {
   enqueue_work(queue, task.prepared, [&] { return std::make_shared<CudaCopy>(device_, task); });
 }
 
+void CudaKernel::rotate(Queue& queue, const RotateTask& task) {
+  enqueue_work(queue, task.prepared, [&] { return std::make_shared<CudaRotate>(device_, task); });
+}
+
 void CudaKernel::prepare(KernelTask& task) {
   if (auto* merge = std::get_if<MergeTask>(&task)) merge->prepared = make_merge(device_, *merge);
   if (auto* finish = std::get_if<FinishTask>(&task)) finish->prepared = make_finish(device_, *finish);
   if (auto* copy = std::get_if<CopyTask>(&task)) copy->prepared = std::make_shared<CudaCopy>(device_, *copy);
+  if (auto* rotate = std::get_if<RotateTask>(&task)) rotate->prepared = std::make_shared<CudaRotate>(device_, *rotate);
 }
 
 bool CudaKernel::generate(Queue& queue, const GeneratedInputs& inputs, InputTensor tensor, const Tensor& to) {

@@ -15,12 +15,14 @@ class CudaKernel : public Kernel {
   void merge(Queue& queue, const MergeTask& task) override;
   void finish(Queue& queue, const FinishTask& task) override;
   void copy(Queue& queue, const CopyTask& task) override;
-  /// Merges, finishes and copies; attends are the subclass's.
+  void rotate(Queue& queue, const RotateTask& task) override;
+  /// Merges, finishes, copies and rotations; attends are the subclass's.
   void prepare(KernelTask& task) override;
   bool generate(Queue& queue, const GeneratedInputs& inputs, InputTensor tensor, const Tensor& to) override;
 
  protected:
   CudaDevice& cuda_device() { return device_; }
+  const CudaDevice& cuda_device() const { return device_; }
 
  private:
   CudaDevice device_;

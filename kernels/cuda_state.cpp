@@ -29,18 +29,6 @@ std::vector<StatePart> own_parts(const MergeTarget& target) {
   return parts;
 }
 
-/// O and LSE to different rows: two passes.
-class CudaFinish final : public CudaWork {
- public:
-  explicit CudaFinish(std::vector<std::shared_ptr<CudaWork>> passes) : passes_(std::move(passes)) {}
-  void enqueue(cudaStream_t stream) const override {
-    for (const auto& pass : passes_) pass->enqueue(stream);
-  }
-
- private:
-  std::vector<std::shared_ptr<CudaWork>> passes_;
-};
-
 }  // namespace
 
 CudaMerge::CudaMerge(CudaDevice& device, const MergeTarget& target, std::span<const StatePart> parts, int64_t dim,
@@ -109,8 +97,9 @@ std::shared_ptr<CudaWork> make_finish(CudaDevice& device, const FinishTask& task
   RINGFOLD_INVARIANT(rows == rows_in(task.out.segments), "a state of fewer rows than its O is finished");
   auto o = std::make_shared<CudaMerge>(device, target, parts, task.dim, MergeOptions{.verbatim = true});
   if (at_once) return o;
+  // O and LSE to different rows: two passes.
   auto lse = std::make_shared<CudaCopy>(device, CopyTask{task.state.lse, task.lse, 1});
-  return std::make_shared<CudaFinish>(std::vector<std::shared_ptr<CudaWork>>{o, lse});
+  return std::make_shared<CudaWorks>(std::vector<std::shared_ptr<CudaWork>>{o, lse});
 }
 
 }  // namespace ringfold

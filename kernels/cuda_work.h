@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace ringfold {
@@ -19,6 +20,18 @@ class CudaWork : public PreparedTask {
  public:
   /// The device must be the calling thread's current one.
   virtual void enqueue(cudaStream_t stream) const = 0;
+};
+
+/// Several, one after the other.
+class CudaWorks final : public CudaWork {
+ public:
+  explicit CudaWorks(std::vector<std::shared_ptr<CudaWork>> works) : works_(std::move(works)) {}
+  void enqueue(cudaStream_t stream) const override {
+    for (const auto& work : works_) work->enqueue(stream);
+  }
+
+ private:
+  std::vector<std::shared_ptr<CudaWork>> works_;
 };
 
 /// Lists that a kernel reads, in one allocation on the device. First all are added, then all are sent, then they have

@@ -30,8 +30,12 @@ class Cudnn final : public CudaKernel {
   explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {}
 
   Capabilities capabilities() const override {
-    return {MemoryKind::cuda, false, true, [](const Problem& problem) { return sdpa_support().refusal(problem); },
-            true};
+    return {.memory = MemoryKind::cuda,
+            .folds = false,
+            .refuses = [](const Problem& problem) { return sdpa_support().refusal(problem); },
+            .finishes = true,
+            .rotates = true,
+            .pages = true};
   }
 
   void attend(Queue& queue, const AttendTask& task) override {
@@ -45,7 +49,7 @@ class Cudnn final : public CudaKernel {
 
   int64_t scratch_bytes(const KernelTask& task) const override {
     const auto* attend = std::get_if<AttendTask>(&task);
-    return attend == nullptr ? 0 : AttendLayout(*attend, rules(attend->q.dtype)).scratch_bytes;
+    return attend == nullptr ? 0 : attend_scratch_bytes(cuda_device(), *attend, rules(attend->q.dtype));
   }
 
  private:

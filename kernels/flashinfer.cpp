@@ -59,7 +59,15 @@ class Flashinfer final : public CudaKernel {
         memory_(cuda_device()),
         is_hopper_(!for_every_device && cuda_device_info(options.device).major == 9) {}
 
-  Capabilities capabilities() const override { return {MemoryKind::cuda, true, true, refusal, true}; }
+  Capabilities capabilities() const override {
+    return {.memory = MemoryKind::cuda,
+            .refuses = refusal,
+            .finishes = true,
+            .softcaps = true,
+            .approximates_tanh = true,
+            .rotates = true,
+            .pages = true};
+  }
 
   void attend(Queue& queue, const AttendTask& task) override {
     enqueue_work(queue, task.prepared, [&] { return make(task); });
@@ -72,7 +80,7 @@ class Flashinfer final : public CudaKernel {
 
   int64_t scratch_bytes(const KernelTask& task) const override {
     const auto* attend = std::get_if<AttendTask>(&task);
-    return attend == nullptr ? 0 : AttendLayout(*attend, maker_of(*attend)).scratch_bytes;
+    return attend == nullptr ? 0 : attend_scratch_bytes(cuda_device(), *attend, maker_of(*attend));
   }
 
  private:
@@ -83,7 +91,7 @@ class Flashinfer final : public CudaKernel {
 
   CallMaker maker_of(const AttendTask& task) const {
     const auto call_of = [&task](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
-      FlashinferCall made = flashinfer_call(region, call, task.q.dtype, task.scale);
+      FlashinferCall made = flashinfer_call(region, call, task.q.dtype, task.scale, task.softcap);
       made.o = output.o;
       made.o_is_fp32 = output.dtype == DType::fp32;
       made.o_strides = output.o_strides;

@@ -28,6 +28,7 @@ struct FlashinferCall {
   bool is_causal = false;    ///< query i sees key j only if j <= i + kv_rows - q_rows
   int64_t window_left = -1;  ///< and only if j >= i + kv_rows - q_rows - window_left; -1: each
   float scale = 1;
+  float softcap = 0;  ///< 0: none; tanh is the device's approximation
   std::byte* o = nullptr;
   bool o_is_fp32 = true;  ///< else of `type`
   CallStrides o_strides;

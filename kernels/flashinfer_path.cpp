@@ -27,7 +27,8 @@ bool takes_sm80(const FlashinferCall& call, int64_t dim) {
 
 }  // namespace
 
-FlashinferCall flashinfer_call(const AttendRegion& region, const AttendCall& call, DType dtype, double scale) {
+FlashinferCall flashinfer_call(const AttendRegion& region, const AttendCall& call, DType dtype, double scale,
+                               double softcap) {
   RINGFOLD_INVARIANT(dtype != DType::fp32, "FlashInfer in fp32");
   constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max() / 2;
   RINGFOLD_CHECK(call.q_rows <= kMostRows && call.kv_rows <= kMostRows, ExitCode::unavailable,
@@ -49,6 +50,7 @@ FlashinferCall flashinfer_call(const AttendRegion& region, const AttendCall& cal
                      call.q_rows, call.kv_rows, call.offset);
   if (call.window > 0) made.window_left = call.window - 1 - call.offset + call.kv_rows - call.q_rows;
   made.scale = static_cast<float>(scale);
+  made.softcap = static_cast<float>(softcap);
   return made;
 }
 
@@ -57,7 +59,8 @@ std::optional<FlashinferPath> flashinfer_path(const FlashinferCall& call, int64_
       !is_aligned(call.v, call.v_strides, 2)) {
     return std::nullopt;
   }
-  if (is_hopper && call.window_left < 0 && is_aligned(call.o, call.o_strides, call.o_is_fp32 ? 4 : 2)) {
+  if (is_hopper && call.window_left < 0 && call.softcap == 0 &&
+      is_aligned(call.o, call.o_strides, call.o_is_fp32 ? 4 : 2)) {
     return FlashinferPath::sm90;
   }
   if (takes_sm80(call, dim)) return FlashinferPath::sm80;

@@ -12,11 +12,12 @@ namespace ringfold {
 inline constexpr std::array<int64_t, 2> kFlashinferDims = {64, 128};
 
 /// The rectangle in the terms of FlashInfer, without its output. A diagonal must end in the corner.
-FlashinferCall flashinfer_call(const AttendRegion& region, const AttendCall& call, DType dtype, double scale);
+FlashinferCall flashinfer_call(const AttendRegion& region, const AttendCall& call, DType dtype, double scale,
+                               double softcap = 0);
 
 /// Which of FlashInfer's two kernels attends.
 enum class FlashinferPath {
-  sm90,  ///< O in fp32 or 16 bits, any strides of 16 bytes; no window
+  sm90,  ///< O in fp32 or 16 bits, any strides of 16 bytes; no window, no softcap
   sm80   ///< O in fp32, whose rows stand whole heads apart, as many as their LSEs stand numbers apart
 };
 

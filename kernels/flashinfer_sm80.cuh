@@ -28,8 +28,9 @@ namespace ringfold::portable {
 namespace fi = flashinfer;
 
 /// Softmax whose LSE is natural.
-struct NaturalSoftmax : fi::DefaultAttention</*mask=*/false, /*window=*/true, /*soft cap=*/false, /*alibi=*/false> {
-  using Base = fi::DefaultAttention<false, true, false, false>;
+template <bool kCapped>
+struct NaturalSoftmax : fi::DefaultAttention</*mask=*/false, /*window=*/true, kCapped, /*alibi=*/false> {
+  using Base = fi::DefaultAttention<false, true, kCapped, false>;
   using Base::Base;
 
   /// Called once a row, after the last key, before the output is scaled and log2(d) + m is written as the LSE. Until
@@ -80,12 +81,13 @@ __global__ __launch_bounds__(Traits::NUM_THREADS) void attend_one_head(const __g
                                              /*num_chunks=*/1, params.heads_a_row);
 }
 
-template <typename Element, int kDim, bool kCausal>
+template <typename Element, int kDim, bool kCausal, bool kCapped>
 class Launch final : public FlashinferLaunch {
   static constexpr uint32_t kQueries = 128;  // a block's
-  using Traits = fi::KernelTraits<kCausal ? fi::MaskMode::kCausal : fi::MaskMode::kNone, kQueries, /*NUM_MMA_Q=*/2,
-                                  /*NUM_MMA_KV=*/4, kDim / 16, kDim / 16, /*NUM_WARPS_Q=*/4, /*NUM_WARPS_KV=*/1,
-                                  fi::PosEncodingMode::kNone, Element, Element, float, float, int32_t, NaturalSoftmax>;
+  using Traits =
+      fi::KernelTraits<kCausal ? fi::MaskMode::kCausal : fi::MaskMode::kNone, kQueries, /*NUM_MMA_Q=*/2,
+                       /*NUM_MMA_KV=*/4, kDim / 16, kDim / 16, /*NUM_WARPS_Q=*/4, /*NUM_WARPS_KV=*/1,
+                       fi::PosEncodingMode::kNone, Element, Element, float, float, int32_t, NaturalSoftmax<kCapped>>;
   static_assert(!Traits::IsInvalid());
   static constexpr int kSharedBytes = sizeof(typename Traits::SharedStorage);
 
@@ -129,6 +131,7 @@ class Launch final : public FlashinferLaunch {
     one.head_dim = kDim;
     one.window_left = static_cast<int32_t>(call.window_left);
     one.sm_scale = call.scale;
+    one.logits_soft_cap = call.softcap;
     params.group = static_cast<uint32_t>(call.query_heads / call.kv_heads);
     params.heads_a_row = static_cast<uint32_t>(call.lse_strides.row);
     params.q_head = call.q_strides.head;

@@ -133,6 +133,13 @@ class Staged final : public Kernel {
     mirror.add(there.to, task.channels, true);
     run(mirror, [&](Queue& queue) { inner_->copy(queue, there); });
   }
+  void rotate(Queue&, const RotateTask& task) override {
+    RotateTask there = task;
+    Mirror mirror(inner_->device());
+    mirror.add(there.from, task.dim, false);
+    mirror.add(there.to, task.dim, true);
+    run(mirror, [&](Queue& queue) { inner_->rotate(queue, there); });
+  }
 
  private:
   template <typename Call>

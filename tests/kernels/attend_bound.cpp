@@ -137,9 +137,9 @@ double worst_ratio(const AttendCase& input, const AttendResult& result, int64_t 
 std::string describe(const AttendCase& input) {
   std::string pieces;
   for (const TokenSet& piece : input.kv) pieces += " | " + to_string(piece);
-  return fmt::format("{} {} heads {} of {}:{} dim {} queries {} keys{}", to_string(input.dtype), to_string(input.mask),
-                     to_string(input.query_heads), input.heads.query, input.heads.kv, input.heads.dim,
-                     to_string(input.queries), pieces);
+  return fmt::format("{} {} heads {} of {}:{} dim {} softcap {} pages of {} queries {} keys{}", to_string(input.dtype),
+                     to_string(input.mask), to_string(input.query_heads), input.heads.query, input.heads.kv,
+                     input.heads.dim, input.softcap, input.page_size, to_string(input.queries), pieces);
 }
 
 }  // namespace ringfold::testing

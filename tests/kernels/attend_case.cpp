@@ -2,6 +2,7 @@
 
 #include "kernels/rows.h"
 #include "lib/dtype.h"
+#include "lib/pages.h"
 
 #include <cmath>
 #include <limits>
@@ -18,12 +19,11 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-void fill(const AttendCase& input, Role role, const TokenSet& tokens, Plane& plane) {
+void fill(const AttendCase& input, Role role, Plane& plane) {
   for (int64_t head = plane.tensor().heads.begin; head < plane.tensor().heads.end; ++head) {
-    int64_t row = 0;
-    for (const TokenRange& range : tokens.ranges()) {
-      for (int64_t p = range.begin; p < range.end; ++p) {
-        plane.write(head, row++, input_row(input, role, range.sequence, p, head));
+    for (const Segment& segment : plane.tensor().segments) {
+      for (int64_t p = segment.begin; p < segment.end; ++p) {
+        plane.write(head, segment.row + p - segment.begin, input_row(input, role, segment.sequence, p, head));
       }
     }
   }
@@ -61,8 +61,10 @@ bool visible(const Mask& mask, int64_t q, int64_t k) {
 }
 
 Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_t channels, int64_t padding,
-             Layout layout, float poison)
-    : poison_(round_to(dtype, poison)), channels_(channels), rows_(tokens.size()) {
+             Layout layout, float poison, int64_t page_size)
+    : poison_(round_to(dtype, poison)), channels_(channels) {
+  const Block block{BlockKind::kv, dtype, layout, tokens, heads, false, page_size};
+  rows_ = page_size > 0 ? memory_rows(block) : tokens.size();
   constexpr int64_t kGuard = 64;
   const int64_t width = channels + padding;
   elements_ = 2 * kGuard + width * rows_ * std::max<int64_t>(heads.size(), 1);
@@ -73,9 +75,11 @@ Plane::Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_
              heads_outer ? width : width * heads.size(),
              heads_outer ? width * rows_ : width,
              heads,
-             {}};
+             page_size > 0 ? paged_segments(block, tokens) : std::vector<Segment>(),
+             page_size};
   int64_t row = 0;
   for (const TokenRange& range : tokens.ranges()) {
+    if (page_size > 0) break;
     tensor_.segments.push_back({range.sequence, range.begin, range.end, row});
     row += range.size();
   }
@@ -106,9 +110,12 @@ std::vector<float> Plane::read(int64_t head, int64_t row) const {
 std::vector<bool> Plane::used_elements() const {
   std::vector<bool> used(static_cast<size_t>(elements_), false);
   for (int64_t head = tensor_.heads.begin; head < tensor_.heads.end; ++head) {
-    for (int64_t row = 0; row < rows_; ++row) {
-      const int64_t bytes = row_of(tensor_, head, row) - reinterpret_cast<const std::byte*>(memory_.data());
-      std::fill_n(used.begin() + bytes / bytes_of(tensor_.dtype), channels_, true);
+    for (const Segment& segment : tensor_.segments) {
+      for (int64_t i = 0; i < segment.end - segment.begin; ++i) {
+        const std::byte* row = row_of(tensor_, head, segment.row + i);
+        const int64_t bytes = row - reinterpret_cast<const std::byte*>(memory_.data());
+        std::fill_n(used.begin() + bytes / bytes_of(tensor_.dtype), channels_, true);
+      }
     }
   }
   return used;
@@ -130,7 +137,7 @@ double AttendCase::scale() const { return 1.0 / std::sqrt(static_cast<double>(he
 AttendResult attend(Kernel& kernel, const AttendCase& input, Plan plan) {
   const int64_t dim = input.heads.dim;
   Plane q(input.dtype, input.queries, input.query_heads, dim, input.padding, input.layout, input.poison);
-  fill(input, Role::query, input.queries, q);
+  fill(input, Role::query, q);
   std::vector<Plane> planes;
   planes.reserve(2 * input.kv.size());
   Plane o(DType::fp32, input.queries, input.query_heads, dim, input.padding, Layout::heads_outer, input.poison);
@@ -140,12 +147,12 @@ AttendResult attend(Kernel& kernel, const AttendCase& input, Plan plan) {
   task.softcap = input.softcap;
   const auto queue = kernel.device().make_queue();
   for (const TokenSet& piece : input.kv) {
-    const Plane& k =
-        planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout, input.poison);
-    fill(input, Role::key, piece, planes.back());
-    const Plane& v =
-        planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout, input.poison);
-    fill(input, Role::value, piece, planes.back());
+    const Plane& k = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
+                                         input.poison, input.page_size);
+    fill(input, Role::key, planes.back());
+    const Plane& v = planes.emplace_back(input.dtype, piece, kv_heads(input), dim, input.padding, input.layout,
+                                         input.poison, input.page_size);
+    fill(input, Role::value, planes.back());
     if (plan == Plan::folded) task.kv.clear();
     task.kv.push_back({k.tensor(), v.tensor()});
     if (plan == Plan::folded) kernel.attend(*queue, task);

@@ -10,11 +10,12 @@
 namespace ringfold::testing {
 
 /// Memory of one plane of a block, whose every element outside the tokens' rows is poison: between rows where `padding`
-/// elements are left free, between heads, before and behind.
+/// elements are left free, between heads, before and behind, and in pages where nothing lies.
 class Plane {
  public:
   Plane(DType dtype, const TokenSet& tokens, const HeadRange& heads, int64_t channels, int64_t padding = 0,
-        Layout layout = Layout::heads_outer, float poison = std::numeric_limits<float>::quiet_NaN());
+        Layout layout = Layout::heads_outer, float poison = std::numeric_limits<float>::quiet_NaN(),
+        int64_t page_size = 0);
   Plane(const Plane& other);
   Plane(Plane&&) = default;
   Plane& operator=(const Plane&) = delete;
@@ -47,7 +48,8 @@ struct AttendCase {
   std::vector<TokenSet> kv;  ///< pieces
   float sharpness = 1.0f;    ///< typical size of a logit
   double softcap = 0;
-  int64_t padding = 0;  ///< free elements behind each row
+  int64_t padding = 0;    ///< free elements behind each row
+  int64_t page_size = 0;  ///< of K and V; 0: contiguous
   Layout layout = Layout::heads_outer;
   float poison = std::numeric_limits<float>::quiet_NaN();  ///< what stands where nobody may look
   double scale() const;

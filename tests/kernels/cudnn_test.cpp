@@ -40,6 +40,19 @@ TEST_CASE("cudnn passes the criterion on every kind of input") {
   if (kernel) check_inputs(*kernel, std::vector<SharedKeys>(1));
 }
 
+TEST_CASE("few queries share out their keys, in any number of pieces, with cudnn") {
+  if (const auto kernel = staged_or_skip("cudnn")) {
+    check_few_queries([&](const AttendCase& input) { check_16_bits(*kernel, input); });
+  }
+}
+
+TEST_CASE("cudnn attends in pages of any size, and rotates") {
+  const auto kernel = staged_or_skip("cudnn");
+  if (!kernel) return;
+  check_pages([&](const AttendCase& input) { check_16_bits(*kernel, input); });
+  check_variants(*kernel, false);
+}
+
 TEST_CASE("what cudnn cannot do is refused with the key") {
   const KernelInfo* info = find_kernel("cudnn");
   if (const auto reason = info->unavailable()) return skip_test(*reason);

@@ -55,6 +55,22 @@ TEST_CASE("flashinfer passes the criterion on every kind of input, folded and me
   }
 }
 
+TEST_CASE("few queries share out their keys, where they lie, with flashinfer") {
+  if (const auto kernel = staged()) check_few_queries(checked(*kernel));
+}
+
+TEST_CASE("flashinfer attends in pages of any size") {
+  for (const auto make : {staged, for_every_device}) {
+    if (const auto kernel = make()) check_pages(checked(*kernel));
+  }
+}
+
+TEST_CASE("flashinfer passes the criterion on rotated and capped inputs in pages") {
+  for (const auto make : {staged, for_every_device}) {
+    if (const auto kernel = make()) check_variants(*kernel, true);
+  }
+}
+
 TEST_CASE("what flashinfer cannot do is refused with the key") {
   const KernelInfo* info = find_kernel("flashinfer");
   if (const auto reason = info->unavailable()) return skip_test(*reason);
@@ -123,6 +139,9 @@ TEST_CASE("which of flashinfer's kernels takes what") {
   CHECK(flashinfer_path(plain, 64, false) == FlashinferPath::sm80);
   FlashinferCall call = plain;
   call.window_left = 5;
+  CHECK(flashinfer_path(call, 64, true) == FlashinferPath::sm80);
+  call = plain;
+  call.softcap = 30;
   CHECK(flashinfer_path(call, 64, true) == FlashinferPath::sm80);
   call = plain;
   call.o_is_fp32 = false;

@@ -158,6 +158,68 @@ void check_inputs(Kernel& kernel, std::span<const SharedKeys> shards) {
   }
 }
 
+void check_few_queries(const CheckCase& check) {
+  int turn = 0;
+  for (const Heads& heads : {Heads{4, 1, 128}, Heads{6, 2, 64}, Heads{2, 2, 64}, Heads{16, 1, 128}, Heads{64, 1, 64}}) {
+    for (const Mask& mask : {kMasks[0], kMasks[1], kMasks[2], Mask{MaskKind::window, 700}}) {
+      for (const int64_t tokens : {1, 3, 16}) {
+        if (tokens * heads.group() > 64) continue;
+        AttendCase input;
+        input.heads = heads;
+        input.mask = mask;
+        input.dtype = turn % 2 == 0 ? DType::bf16 : DType::fp16;
+        input.query_heads = {turn % 3 == 0 && heads.group() > 1 ? 1 : 0, heads.query};
+        input.queries = TokenSet({{0, 1500, 1500 + tokens}, {1, 0, 1}, {2, 63, 63 + tokens}, {4, 7, 8}});
+        input.kv = {TokenSet({{0, 1400, 1500 + tokens}, {1, 0, 1}, {3, 0, 5}}),
+                    TokenSet({{0, 0, 700}, {0, 731, 1400}, {2, 0, 63 + tokens}, {4, 9, 12}})};
+        input.layout = turn % 4 < 2 ? Layout::tokens_outer : Layout::heads_outer;
+        constexpr int64_t kPages[] = {0, 1, 7, 16, 64};
+        input.page_size = kPages[turn % 5];
+        if (turn % 7 == 3) input.softcap = 2;
+        if (turn % 3 == 1) input.padding = 8;
+        check(input);
+        ++turn;
+      }
+    }
+  }
+}
+
+void check_pages(const CheckCase& check) {
+  for (const int64_t page_size : {1, 7, 16, 64}) {
+    for (const Mask& mask : kMasks) {
+      AttendCase input = ragged_case(mask);
+      input.page_size = page_size;
+      input.layout = page_size % 2 == 0 ? Layout::tokens_outer : Layout::heads_outer;
+      input.kv = {TokenSet({{0, 0, 345}, {1, 0, 4}, {2, 0, 6}, {4, 5, 30}, {5, 8, 9}})};
+      check(input);
+    }
+  }
+}
+
+void check_variants(Kernel& kernel, bool with_softcap) {
+  int turn = 0;
+  for (const int64_t page_size : {1, 7, 16, 64}) {
+    Problem problem;
+    problem.sequences = {{300, 41}, {1, 900}, {5, 70}};
+    problem.heads = {8, 2, turn % 2 == 0 ? 128 : 64};
+    problem.dtype = turn % 2 == 0 ? DType::bf16 : DType::fp16;
+    problem.page_size = page_size;
+    if (turn % 2 == 1) problem.mask = {MaskKind::window, 100};
+    problem.rope = Rope{10000.0, turn / 2 == 0 ? RopeStyle::half : RopeStyle::interleaved};
+    if (with_softcap) problem.softcap = turn % 2 == 0 ? 50.0 : 2.0;
+    ++turn;
+    for (const InputKind kind : {InputKind::gauss, InputKind::peaked}) {
+      INFO(to_string(kind) << variants_text(problem));
+      const GeneratedInputs inputs(problem, kind, 3);
+      Judge judge(inputs, 1e9, {});
+      judge.prepare(query_set(problem), {0, problem.heads.query});
+      const JudgedRun run = run_kernel(kernel, inputs, 1, Folding::in_kernel);
+      const Figures figures = judge.judge(run.rows, run.how, 0);
+      CHECK(judge.failure_of(figures) == "");
+    }
+  }
+}
+
 void check_recorded(std::string_view id) {
   const KernelInfo* info = find_kernel(id);
   if (const auto reason = info->unavailable()) return skip_test(*reason);

@@ -37,6 +37,14 @@ struct SharedKeys {
 /// Every kind of input, by the criterion.
 void check_inputs(Kernel& kernel, std::span<const SharedKeys> shards);
 
+/// Few queries of a sequence each, as in decoding, against many keys in pieces: masks, groups, dtypes, dims, softcaps,
+/// pages of any size.
+void check_few_queries(const CheckCase& check);
+/// Many queries against keys in pages of any size.
+void check_pages(const CheckCase& check);
+/// Rotated and capped, in pages, by the criterion.
+void check_variants(Kernel& kernel, bool with_softcap);
+
 /// A recorded program makes the same bits as one that is enqueued, finished at once or not; skipped without a GPU.
 void check_recorded(std::string_view id);
 

@@ -1,5 +1,7 @@
 #include "tests/kernels/judged_run.h"
 
+#include "lib/pages.h"
+
 #include <algorithm>
 #include <deque>
 
@@ -20,6 +22,19 @@ class Planes {
       row += range.size();
     }
     return tensor;
+  }
+  /// The same rows in pages, where the problem has them.
+  Tensor in_pages(Kernel& kernel, Queue& queue, const Problem& problem, const TokenSet& tokens, const Tensor& given) {
+    if (!problem.page_size) return given;
+    const Block block{BlockKind::kv, given.dtype, Layout::heads_outer, tokens, given.heads, false, *problem.page_size};
+    const int64_t rows = memory_rows(block);
+    const int64_t dim = problem.heads.dim;
+    memory_.emplace_back(static_cast<size_t>(rows * given.heads.size() * dim * bytes_of(given.dtype)),
+                         std::byte{0xff});  // NaN
+    const Tensor paged{memory_.back().data(),         given.dtype,       dim, rows * dim, given.heads,
+                       paged_segments(block, tokens), *problem.page_size};
+    kernel.copy(queue, {given, paged, dim});
+    return paged;
   }
   Tensor filled(const InputSource& inputs, InputTensor which, const TokenSet& tokens, const HeadRange& heads) {
     const Tensor tensor = make(inputs.problem().dtype, tokens, heads, inputs.problem().heads.dim);
@@ -71,14 +86,17 @@ JudgedRun run_kernel(Kernel& kernel, const InputSource& inputs, int64_t shards, 
   Planes planes;
   JudgedRun run;
   run.how.partials = shards;
+  run.how.approximate_tanh = problem.softcap && kernel.capabilities().approximates_tanh;
   const Tensor q = planes.attended(kernel, *queue, inputs, InputTensor::q, tokens, heads);
   StateTensor state = planes.state(tokens, heads, dim);
   std::vector<StateTensor> parts;
   for (int64_t shard = 0; shard < shards; ++shard) {
     const TokenSet keys = shard_of(problem, shard, shards);
     run.how.keys_per_call = std::max(run.how.keys_per_call, longest(keys));
-    const KvPiece piece{planes.attended(kernel, *queue, inputs, InputTensor::k, keys, kv_heads),
-                        planes.filled(inputs, InputTensor::v, keys, kv_heads)};
+    const Tensor k = planes.attended(kernel, *queue, inputs, InputTensor::k, keys, kv_heads);
+    const Tensor v = planes.filled(inputs, InputTensor::v, keys, kv_heads);
+    const KvPiece piece{planes.in_pages(kernel, *queue, problem, keys, k),
+                        planes.in_pages(kernel, *queue, problem, keys, v)};
     const bool fold = folding == Folding::in_kernel && shard > 0;
     if (folding == Folding::merged) parts.push_back(planes.state(tokens, heads, dim));
     AttendTask task{q,
