@@ -19,7 +19,7 @@ constexpr std::string_view kH100 = R"({"deviceName": "NVIDIA H100 80GB HBM3", "c
 "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "warpSize": 32, "maxSharedMemoryPerBlock": 49152,
 "maxSharedMemoryPerBlockOptin": 232448, "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536,
 "maxCtasPerSM": 32, "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "pciDeviceId": 0, "isTccDriver": 0,
-"supportCoopLaunch": 1, "totalGlobalMem": 85017755648, "smClockRateKHz": 1980000, "memClockRateKHz": 2619000,
+"supportCoopLaunch": 1, "totalGlobalMem": 85017493504, "smClockRateKHz": 1980000, "memClockRateKHz": 2619000,
 "l2CacheSize": 52428800})";
 constexpr const char* kH100Name = "NVIDIA H100 80GB HBM3 (described: no GPU is here)";
 constexpr int kH100Version = 90;
