@@ -1,5 +1,6 @@
 #include "experiments/commands.h"
 #include "experiments/environment.h"
+#include "experiments/gpu_watch.h"
 #include "experiments/load.h"
 #include "experiments/memory.h"
 #include "experiments/ping.h"
@@ -33,6 +34,8 @@ void print_machine() {
   print_line("memory",
              fmt::format("{}, {} available", bytes_text(total_memory_bytes()), bytes_text(available_memory_bytes())));
   print_line("system", os_text());
+  const std::string gpus = clocks_text(gpu_clocks());
+  if (!gpus.empty()) print_line("GPUs", gpus);
   fmt::print("program\n");
   print_line("ringfold", fmt::format("{} ({})", version(), revision()));
   print_line("compiler", compiler_text());
@@ -47,6 +50,10 @@ void print_entry(const Info& info) {
   } else {
     print_line(info.id, info.describe());
   }
+}
+
+void print_support(const KernelInfo& info) {
+  if (info.support != nullptr) print_line("", info.support());
 }
 
 void print_unbuilt(const std::vector<KnownName>& names) {
@@ -74,7 +81,10 @@ ExitCode doctor_command() {
   const Vocabulary words = built_vocabulary();
   print_machine();
   fmt::print("kernels\n");
-  for (const KernelInfo& info : kernel_table()) print_entry(info);
+  for (const KernelInfo& info : kernel_table()) {
+    print_entry(info);
+    print_support(info);
+  }
   print_unbuilt(words.kernels);
   fmt::print("transports\n");
   for (const TransportInfo& info : transport_table()) {

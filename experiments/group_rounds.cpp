@@ -20,13 +20,16 @@ void GroupRunner::run_rounds(std::vector<Running>& cases) {
   ClockWatch clock;
   if (team_.leads()) clock.begin();  // before the warm-ups: caches are warm for the first repeat
   for (int64_t i = 0; i < measure.warmup; ++i) round(cases, i, "warm-up", share(i));
+  if (team_.leads()) gpus_ = GpuWatch(gpus_here(cases.front().planned.item));
   for (bool is_enough = false; !is_enough;) {
     const int64_t done = repeats.rounds();
     round(cases, measure.warmup + done, fmt::format("repeat {}/{}", done + 1, std::max(measure.repeats, done + 1)),
           share(measure.warmup + done));
     is_enough = add_round(cases, repeats);
   }
-  if (team_.leads()) clock_ratio_ = clock.ratio();
+  if (!team_.leads()) return;
+  gpus_.end();
+  clock_ratio_ = clock.ratio();
 }
 
 /// All: tells the leader's repeats what the round took. Whether they are enough.

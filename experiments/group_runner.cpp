@@ -1,10 +1,10 @@
 #include "experiments/group_runner.h"
 
-#include "experiments/memory.h"
 #include "experiments/output_file.h"
 #include "experiments/table.h"
 #include "experiments/text.h"
 #include "experiments/timing_notes.h"
+#include "lib/kernel.h"
 #include "lib/stop.h"
 
 #include <nlohmann/json.hpp>
@@ -71,13 +71,11 @@ void GroupRunner::plan(const std::vector<Case>& group, std::vector<Running>& cas
 void GroupRunner::run(const std::vector<Case>& group, const Ended& ended) {
   std::vector<Running> cases;
   plan(group, cases);
+  std::vector<const PlannedCase*> planned;
+  for (const Running& running : cases) planned.push_back(&running.planned);
   const Case& any = group.front();
-  const int here = team_.ranks_here(any.cluster.ranks());
-  int64_t needed = shared_bytes(any) * team_.ranks_here(1);
-  for (const Running& running : cases) {
-    if (running.planned.is_proved()) needed += memory_bytes(running.planned, here);
-  }
-  if (team_.all_of(needed <= available_memory_bytes())) {
+  const int64_t shared = shared_bytes(any) * team_.ranks_here(1);
+  if (team_.all_of(fit_together(planned, find_kernel(any.kernel), team_.ranks_here(any.cluster.ranks()), shared))) {
     run_together(cases, ended);
     return;
   }
@@ -120,7 +118,7 @@ void GroupRunner::start_all(std::vector<Running>& cases) {
     if (running.measures_link) wants_link = false;
     start(running);
   }
-  start_ideal(cases.front().planned.item);
+  start_ideal(cases);
 }
 
 /// Once a run.
@@ -169,14 +167,26 @@ void GroupRunner::start(Running& running) {
   }
 }
 
-void GroupRunner::start_ideal(const Case& item) {
-  ideal_.planned.item = on_one_rank(item);
-  if (!item.measure.ideal || !team_.leads()) return;
-  ideal_.planned = plan_case(ideal_.planned.item);
-  if (!ideal_.planned.is_proved() || !missing_for(ideal_.planned, 1).empty()) return;
-  CaseSession::Setup setup;
-  setup.inputs = &data_.inputs(item);
-  ideal_.session = std::make_unique<CaseSession>(ideal_.planned, setup);
+/// With the first strategy that plans for one rank: on one, all of them are one attend.
+void GroupRunner::start_ideal(const std::vector<Running>& cases) {
+  const Case& any = cases.front().planned.item;
+  ideal_.planned.item = on_one_rank(any);
+  if (!any.measure.ideal || !team_.leads()) return;
+  for (const Running& running : cases) {
+    if (!running.planned.is_proved()) continue;
+    ideal_.planned = plan_case(on_one_rank(running.planned.item));
+    if (!ideal_.planned.is_proved() || !missing_for(ideal_.planned, 1).empty()) continue;
+    CaseSession::Setup setup;
+    setup.inputs = &data_.inputs(any);
+    ideal_.session = std::make_unique<CaseSession>(ideal_.planned, setup);
+    return;
+  }
+}
+
+/// GPUs of this host that the case's ranks use.
+int GroupRunner::gpus_here(const Case& item) const {
+  const KernelInfo* kernel = find_kernel(item.kernel);
+  return kernel == nullptr || kernel->devices == nullptr ? 0 : team_.ranks_here(item.cluster.ranks());
 }
 
 void GroupRunner::finish(Running& running, const Ended& ended) {
@@ -188,6 +198,8 @@ void GroupRunner::finish(Running& running, const Ended& ended) {
   const Case& item = running.planned.item;
   if (!outcome.ranks_ms.empty()) {
     outcome.notes = timing_notes(item.measure, slowest_ms(outcome.ranks_ms), clock_ratio_);
+    outcome.notes.insert(outcome.notes.end(), gpus_.notes().begin(), gpus_.notes().end());
+    outcome.rates.gpu_clocks = gpus_.text();
   }
   if (outcome.rates.link_gbps) links_gbps_[item.transport] = *outcome.rates.link_gbps;
   const auto link = links_gbps_.find(item.transport);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "experiments/case_session.h"
+#include "experiments/gpu_watch.h"
 #include "experiments/machine_rates.h"
 #include "experiments/planned_case.h"
 #include "experiments/problem_data.h"
@@ -60,8 +61,9 @@ class GroupRunner {
   void start(Running& running);
   void measure_core();
   CaseSession::Setup prepare(const PlannedCase& planned, bool measures_link);
-  void start_ideal(const Case& item);
+  void start_ideal(const std::vector<Running>& cases);
   void step_ideal();
+  int gpus_here(const Case& item) const;
   void run_rounds(std::vector<Running>& cases);
   void round(std::vector<Running>& cases, int64_t number, const std::string& doing, double share);
   bool add_round(const std::vector<Running>& cases, Repeats& repeats);
@@ -76,6 +78,7 @@ class GroupRunner {
   std::optional<double> core_gflops_;
   std::map<std::string, double> links_gbps_;  ///< by transport
   double clock_ratio_ = 0;                    ///< of the latest repeats; see machine_rates.h
+  GpuWatch gpus_{0};                          ///< during the latest repeats
 };
 
 }  // namespace ringfold

@@ -1,5 +1,6 @@
 #include "experiments/planned_case.h"
 
+#include "experiments/device_memory.h"
 #include "experiments/memory.h"
 #include "experiments/rounds.h"
 #include "experiments/text.h"
@@ -101,24 +102,6 @@ std::string missing_in_kernel(const Capabilities& can, const Schedule& schedule)
   return "";
 }
 
-/// What the devices of a kernel lack for ranks of this host, one each. `bytes`: what the largest rank needs.
-std::string missing_devices(const KernelInfo& info, int ranks_here, int64_t bytes) {
-  if (info.devices == nullptr) return "";
-  const int devices = info.devices();
-  if (ranks_here > devices) {
-    return fmt::format("{} ranks on this host need a GPU each, it has {}", ranks_here, devices);
-  }
-  for (int device = 0; device < ranks_here; ++device) {
-    KernelOptions options;
-    options.device = device;
-    const std::optional<int64_t> free = info.make(options)->device().free_bytes();
-    if (free && bytes > *free) {
-      return fmt::format("a rank needs {} of memory, GPU {} has {} free", bytes_text(bytes), device, bytes_text(*free));
-    }
-  }
-  return "";
-}
-
 bool has_exchanges(const Schedule& schedule) {
   for (const Program& program : schedule.ranks) {
     for (const Operation& operation : program.operations) {
@@ -128,7 +111,7 @@ bool has_exchanges(const Schedule& schedule) {
   return false;
 }
 
-std::string missing_kernel(const PlannedCase& planned, const TransportInfo& transport, int ranks_here) {
+std::string missing_kernel(PlannedCase& planned, const TransportInfo& transport, int ranks_here) {
   const Case& item = planned.item;
   const KernelInfo* info = find_kernel(item.kernel);
   if (info == nullptr) return fmt::format("kernel {} is not built", item.kernel);
@@ -144,7 +127,9 @@ std::string missing_kernel(const PlannedCase& planned, const TransportInfo& tran
   if (has_exchanges(*planned.schedule) && !transport.can_move(can.memory)) {
     return fmt::format("transport {} does not move the memory of kernel {}", item.transport, item.kernel);
   }
-  return missing_devices(*info, ranks_here, memory_bytes(planned, 1));
+  if (info->devices == nullptr) return "";
+  planned.device_bytes = device_bytes(*kernel, *planned.schedule);
+  return missing_devices(*info, ranks_here, planned.device_bytes);
 }
 
 }  // namespace
@@ -167,15 +152,20 @@ PlannedCase plan_case(const Case& item) {
   return planned;
 }
 
-std::string missing_for(const PlannedCase& planned, int ranks_here) {
+std::string missing_for(PlannedCase& planned, int ranks_here) {
   if (!planned.item.unbuilt_backend.empty()) return planned.item.unbuilt_backend;
   const TransportInfo* transport = find_transport(planned.item.transport);
   if (transport == nullptr) return fmt::format("transport {} is not built", planned.item.transport);
   if (const auto reason = transport->unavailable()) {
     return fmt::format("transport {} is unavailable: {}", planned.item.transport, *reason);
   }
-  const std::string kernel = missing_kernel(planned, *transport, ranks_here);
-  if (!kernel.empty()) return kernel;
+  try {
+    const std::string kernel = missing_kernel(planned, *transport, ranks_here);
+    if (!kernel.empty()) return kernel;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::unavailable) throw;
+    return error.what();
+  }
   if (find_kernel(planned.item.kernel)->devices != nullptr) return "";
   if (planned.item.round) {
     const Problem whole = whole_problem(planned.item);
@@ -201,6 +191,19 @@ int64_t memory_bytes(const PlannedCase& planned, int ranks_here) {
   std::ranges::sort(bytes, std::greater());
   bytes.resize(std::min(bytes.size(), static_cast<size_t>(ranks_here)));
   return std::accumulate(bytes.begin(), bytes.end(), int64_t{0});
+}
+
+bool fit_together(std::span<const PlannedCase* const> cases, const KernelInfo* kernel, int ranks_here,
+                  int64_t shared_bytes) {
+  const bool has_devices = kernel != nullptr && kernel->devices != nullptr;
+  int64_t on_device = 0;
+  for (const PlannedCase* planned : cases) {
+    if (!planned->is_proved()) continue;
+    if (has_devices) on_device += planned->device_bytes;
+    if (!has_devices) shared_bytes += memory_bytes(*planned, ranks_here);
+  }
+  if (shared_bytes > available_memory_bytes()) return false;
+  return !has_devices || missing_devices(*kernel, ranks_here, on_device).empty();
 }
 
 }  // namespace ringfold

@@ -19,7 +19,9 @@ constexpr size_t kTextBytes = 300;
 constexpr int64_t kLeastPictureBytes = 100'000;  // where many cases leave no room
 
 /// Measured anew for each row: shown with each case, and no property of a run.
-bool is_measured(const std::string& key) { return key == "peak_gflops_core" || key == "link_gbps"; }
+bool is_measured(const std::string& key) {
+  return key == "peak_gflops_core" || key == "link_gbps" || key == "gpu_clocks";
+}
 
 }  // namespace
 

@@ -153,6 +153,7 @@ Row make_row(const std::string& name, const Case& item, const Outcome& outcome, 
   }
   if (!outcome.ranks_ms.empty()) row["timing"] = timing_json(item, outcome);
   row["environment"] = environment;
+  if (!outcome.rates.gpu_clocks.empty()) row["environment"]["gpu_clocks"] = outcome.rates.gpu_clocks;
   if (outcome.rates.peak_gflops_core) row["environment"]["peak_gflops_core"] = number(*outcome.rates.peak_gflops_core);
   if (outcome.rates.link_gbps) row["environment"]["link_gbps"] = number(*outcome.rates.link_gbps);
   row["command"] = command;

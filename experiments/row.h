@@ -37,6 +37,7 @@ struct Numerics {
 struct MachineRates {
   std::optional<double> peak_gflops_core;  ///< fp32 fused multiply-adds of one core, two operations each
   std::optional<double> link_gbps;         ///< of the transport between two ranks, 10^9 bytes a second
+  std::string gpu_clocks;                  ///< right after the repeats; empty without GPUs
 };
 
 /// What became of one case. Absent: not measured.

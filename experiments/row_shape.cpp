@@ -134,6 +134,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"/timing/breakdown/total_ms", false, is_numbers, "a list of numbers"},
     {"/environment/peak_gflops_core", false, is_number, "a number"},
     {"/environment/link_gbps", false, is_number, "a number"},
+    {"/environment/gpu_clocks", false, is_text, "a text"},
 });
 
 std::string dotted(std::string_view place) {

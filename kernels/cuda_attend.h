@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/attend_calls.h"
+#include "kernels/attend_layout.h"
 #include "kernels/cuda_state.h"
 #include "kernels/cuda_work.h"
 #include "kernels/state_parts.h"
@@ -13,15 +13,6 @@
 
 namespace ringfold {
 
-/// Where a library's call writes: O and its LSE, first row and head of the call.
-struct CallOutput {
-  std::byte* o = nullptr;
-  DType dtype = DType::fp32;
-  CallStrides o_strides;
-  std::byte* lse = nullptr;
-  CallStrides lse_strides;
-};
-
 /// What a library has made of one call, ready to be enqueued. Like CudaWork.
 class CallWork {
  public:
@@ -31,18 +22,9 @@ class CallWork {
 };
 
 /// How a library attends one rectangle.
-struct CallMaker {
+struct CallMaker : CallRules {
   /// Throws Error(unavailable) where the library cannot. LSEs are natural.
   std::function<std::unique_ptr<CallWork>(const AttendRegion&, const AttendCall&, const CallOutput&)> make;
-  /// Of what is not written directly.
-  DType partial_dtype = DType::fp32;
-  /// Whether partial results are exact enough to be merged: 16 bits are not, see docs/numerics.md. Else what takes
-  /// several calls, keys that lie apart for one, is refused.
-  bool merges = true;
-  /// Can it write where the output says, which is aligned? Null: anywhere. To scratch memory it always can: O in
-  /// partial_dtype, [head][row][channel], and the LSE, [head][row].
-  std::function<bool(const AttendRegion&, const AttendCall&, const CallOutput&)> can_write = {};
-  Diagonals diagonals = Diagonals::anywhere;
 };
 
 /// Memory that the calls of a kernel use one after the other.
@@ -60,17 +42,18 @@ class CudaScratch {
 
 /// What a kernel's attends share.
 struct AttendMemory {
-  explicit AttendMemory(CudaDevice& device) : gathered(device), partials(device), workspace(device) {}
-  CudaScratch gathered;  ///< K and V out of pages
-  CudaScratch partials;
-  CudaScratch workspace;
+  explicit AttendMemory(CudaDevice& device) : scratch(device), workspace(device) {}
+  CudaScratch scratch;    ///< ours
+  CudaScratch workspace;  ///< the library's
 };
 
 /// An attend: sequences of few queries by the decode kernel (split_by_queries says which), the others as calls of a
-/// library. Those write their results where they belong if one of them alone computes each row of a region and the
-/// memory is aligned, and else to scratch memory, merged in order afterwards. K and V in pages are made contiguous for
-/// them first.
+/// library, laid out as AttendLayout says; what is in scratch memory is merged in order afterwards. K and V in pages
+/// are made contiguous for them first.
 std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, const AttendTask& task,
                                       const CallMaker& maker);
+
+/// Of AttendMemory::scratch, what such an attend takes. Throws Error(unavailable) for what the rules refuse.
+int64_t attend_scratch_bytes(const CudaDevice& device, const AttendTask& task, const CallRules& rules);
 
 }  // namespace ringfold

@@ -14,15 +14,24 @@ constexpr int64_t kBlocksPerMultiprocessor = 12;
 
 class DecodeWork final : public CudaWork {
  public:
-  DecodeWork(CudaDevice& device, CudaScratch& scratch, const AttendTask& task) {
-    std::vector<std::pair<AttendHeads, DecodeTables>> plans;
-    int64_t bytes = 0;
+  using Plan = std::pair<AttendHeads, DecodeTables>;
+  static std::vector<Plan> plans_of(const CudaDevice& device, const AttendTask& task) {
+    std::vector<Plan> plans;
     for (const AttendHeads& heads : attend_heads(task)) {
       plans.emplace_back(heads, plan_decode(task, heads, kBlocksPerMultiprocessor * device.context().multiprocessors));
-      bytes = std::max(bytes, scratch_of(heads, plans.back().second, task.dim, nullptr).second);
     }
-    // One after the other use it.
-    scratch_ = scratch.at_least(bytes);
+    return plans;
+  }
+  /// Of scratch memory: one after the other use it.
+  static int64_t scratch_bytes(const std::vector<Plan>& plans, int64_t dim) {
+    int64_t bytes = 0;
+    for (const auto& [heads, tables] : plans) bytes = std::max(bytes, scratch_of(heads, tables, dim, nullptr).second);
+    return bytes;
+  }
+
+  DecodeWork(CudaDevice& device, CudaScratch& scratch, const AttendTask& task) {
+    const std::vector<Plan> plans = plans_of(device, task);
+    scratch_ = scratch.at_least(scratch_bytes(plans, task.dim));
     for (const auto& [heads, tables] : plans) add(device, task, heads, tables);
   }
 
@@ -127,7 +136,11 @@ class DecodeWork final : public CudaWork {
 }  // namespace
 
 std::shared_ptr<CudaWork> make_decode(CudaDevice& device, AttendMemory& memory, const AttendTask& task) {
-  return std::make_shared<DecodeWork>(device, memory.partials, task);
+  return std::make_shared<DecodeWork>(device, memory.scratch, task);
+}
+
+int64_t decode_scratch_bytes(const CudaDevice& device, const AttendTask& task) {
+  return DecodeWork::scratch_bytes(DecodeWork::plans_of(device, task), task.dim);
 }
 
 }  // namespace ringfold

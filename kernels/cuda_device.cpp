@@ -43,8 +43,9 @@ std::shared_ptr<std::byte> CudaDevice::allocate(int64_t bytes) {
   if (bytes < kTooMuch) error = cudaMalloc(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
   if (error == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();  // not to be found by the next check
-    throw Error(ExitCode::unavailable, fmt::format("CUDA device {}: {} bytes could not be allocated; {} bytes are free",
-                                                   context_->ordinal, bytes, free_bytes().value_or(0)));
+    throw Error(ExitCode::unavailable,
+                fmt::format("CUDA device {}: {} bytes could not be allocated; {} bytes are free", context_->ordinal,
+                            bytes, cuda_free_bytes(context_->ordinal).value_or(0)));
   }
   if (error != cudaSuccess) fail_cuda(error, __FILE__, __LINE__, "cudaMalloc");
   account_->add(bytes);
@@ -53,14 +54,6 @@ std::shared_ptr<std::byte> CudaDevice::allocate(int64_t bytes) {
             context->try_make_current();
             (void)cudaFree(freed);
           }};
-}
-
-std::optional<int64_t> CudaDevice::free_bytes() const {
-  context_->make_current();
-  size_t free = 0;
-  size_t all = 0;
-  RINGFOLD_CUDA_CHECK(cudaMemGetInfo(&free, &all));
-  return static_cast<int64_t>(free);
 }
 
 std::unique_ptr<Queue> CudaDevice::make_queue() { return make_cuda_queue(false); }

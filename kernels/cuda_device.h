@@ -42,7 +42,6 @@ class CudaDevice : public Device {
   std::shared_ptr<std::byte> allocate(int64_t bytes) override;
   int64_t allocated_bytes() const override { return account_->now(); }
   int64_t peak_bytes() const override { return account_->peak(); }
-  std::optional<int64_t> free_bytes() const override;
   std::unique_ptr<Queue> make_queue() override;
   /// `urgent` work goes before that of other queues wherever a multiprocessor is free: transfers, that attention would
   /// hold up.

@@ -44,6 +44,14 @@ CudaDeviceInfo cuda_device_info(int ordinal) {
           properties.multiProcessorCount};
 }
 
+std::optional<int64_t> cuda_free_bytes(int ordinal) {
+  RINGFOLD_CUDA_CHECK(cudaSetDevice(ordinal));
+  size_t free = 0;
+  size_t all = 0;
+  RINGFOLD_CUDA_CHECK(cudaMemGetInfo(&free, &all));
+  return static_cast<int64_t>(free);
+}
+
 std::optional<std::string> cuda_unavailable(int major) {
   const Count count = count_devices();
   if (count.error == cudaErrorInsufficientDriver) {

@@ -20,6 +20,9 @@ struct CudaDeviceInfo {
 /// Throws Error if there is no such device.
 CudaDeviceInfo cuda_device_info(int ordinal);
 
+/// Bytes that a device has left. Makes a context there.
+std::optional<int64_t> cuda_free_bytes(int ordinal);
+
 /// Why a kernel for devices of compute capability `major` and later cannot run here, if it cannot. Looks at device 0:
 /// the devices of a host are alike.
 std::optional<std::string> cuda_unavailable(int major = 8);

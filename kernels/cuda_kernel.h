@@ -22,6 +22,7 @@ class CudaKernel : public Kernel {
 
  protected:
   CudaDevice& cuda_device() { return device_; }
+  const CudaDevice& cuda_device() const { return device_; }
 
  private:
   CudaDevice device_;

@@ -5,6 +5,7 @@
 #include "kernels/cuda_kernel.h"
 #include "kernels/cudnn_rates.h"
 #include "kernels/cudnn_sdpa.h"
+#include "kernels/cudnn_support.h"
 #include "lib/error.h"
 
 namespace ringfold {
@@ -26,15 +27,12 @@ class CudnnCall final : public CallWork {
 
 class Cudnn final : public CudaKernel {
  public:
-  explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {
-    cuda_device().context().make_current();
-    sdpa_ = std::make_unique<CudnnSdpa>();
-  }
+  explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {}
 
   Capabilities capabilities() const override {
     return {.memory = MemoryKind::cuda,
             .folds = false,
-            .refuses = [this](const Problem& problem) { return refusal(problem); },
+            .refuses = [](const Problem& problem) { return sdpa_support().refusal(problem); },
             .finishes = true,
             .rotates = true,
             .pages = true};
@@ -49,16 +47,27 @@ class Cudnn final : public CudaKernel {
     CudaKernel::prepare(task);
   }
 
+  int64_t scratch_bytes(const KernelTask& task) const override {
+    const auto* attend = std::get_if<AttendTask>(&task);
+    return attend == nullptr ? 0 : attend_scratch_bytes(cuda_device(), *attend, rules(attend->q.dtype));
+  }
+
  private:
-  std::shared_ptr<CudaWork> make(const AttendTask& task) {
-    cuda_device().context().make_current();
-    CallMaker maker;
+  static CallRules rules(DType dtype) {
+    CallRules rules;
     // Asked for O in fp32, cuDNN 9.14 to 9.19 plan without a word and write 16 bits.
-    maker.partial_dtype = task.q.dtype;
-    maker.can_write = [](const AttendRegion&, const AttendCall&, const CallOutput& output) {
+    rules.partial_dtype = dtype;
+    rules.can_write = [](const AttendRegion&, const AttendCall&, const CallOutput& output) {
       return output.dtype != DType::fp32;
     };
-    maker.merges = false;
+    rules.merges = false;
+    return rules;
+  }
+
+  std::shared_ptr<CudaWork> make(const AttendTask& task) {
+    cuda_device().context().make_current();
+    if (!sdpa_) sdpa_ = std::make_unique<CudnnSdpa>();
+    CallMaker maker{rules(task.q.dtype), {}};
     maker.make = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       const SdpaShape shape{task.q.dtype,
                             output.dtype,
@@ -82,30 +91,8 @@ class Cudnn final : public CudaKernel {
     return make_attend(cuda_device(), memory_, task, maker);
   }
 
-  /// The library is asked: a small square of the problem's heads.
-  std::optional<std::string> refusal(const Problem& problem) const {
-    if (problem.dtype == DType::fp32) return "problem.dtype: cudnn attends in bf16 and fp16, not in fp32";
-    const Heads& heads = problem.heads;
-    SdpaShape shape;
-    shape.dtype = problem.dtype;
-    shape.query_heads = heads.group();
-    shape.q_rows = shape.kv_rows = 128;
-    shape.dim = heads.dim;
-    shape.q = shape.o = {heads.dim, 128 * heads.dim};
-    shape.k = shape.v = {2 * heads.dim, 2 * heads.dim};
-    shape.lse = {1, 128};
-    shape.is_masked = problem.mask.kind != MaskKind::full;
-    shape.scale = problem.softmax_scale();
-    try {
-      sdpa_->plan(shape);
-    } catch (const Error& error) {
-      return fmt::format("problem.heads.dim: {} is not for {}: {}", heads.dim, cudnn_version_text(), error.what());
-    }
-    return std::nullopt;
-  }
-
   AttendMemory memory_;
-  std::unique_ptr<CudnnSdpa> sdpa_;
+  std::unique_ptr<CudnnSdpa> sdpa_;  ///< starts with the first attend
 };
 
 std::optional<std::string> unavailable() {
@@ -117,9 +104,18 @@ std::string describe() { return fmt::format("{}; {}", cudnn_version_text(), desc
 
 std::unique_ptr<Kernel> make(const KernelOptions& options) { return std::make_unique<Cudnn>(options); }
 
+std::string support() {
+  try {
+    return sdpa_support().summary();
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates)
+                ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates, ringfold::cuda_free_bytes,
+                ringfold::support)

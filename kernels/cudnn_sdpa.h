@@ -58,8 +58,8 @@ class CudnnSdpa {
  public:
   CudnnSdpa();
   ~CudnnSdpa();
-  /// Takes a moment (some 0.3 s) the first time that a shape is asked for. Throws Error(unavailable) with cuDNN's words
-  /// if it has no engine for it. The plan belongs to this object.
+  /// Takes a moment (0.05 to 1 s) the first time that a shape is asked for. Throws Error(unavailable) with cuDNN's
+  /// words if it has no engine for it. The plan belongs to this object.
   SdpaPlan& plan(const SdpaShape& shape);
 
  private:

@@ -78,10 +78,19 @@ class Flashinfer final : public CudaKernel {
     CudaKernel::prepare(task);
   }
 
+  int64_t scratch_bytes(const KernelTask& task) const override {
+    const auto* attend = std::get_if<AttendTask>(&task);
+    return attend == nullptr ? 0 : attend_scratch_bytes(cuda_device(), *attend, maker_of(*attend));
+  }
+
  private:
   std::shared_ptr<CudaWork> make(const AttendTask& task) {
     cuda_device().context().make_current();
-    const auto call_of = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
+    return make_attend(cuda_device(), memory_, task, maker_of(task));
+  }
+
+  CallMaker maker_of(const AttendTask& task) const {
+    const auto call_of = [&task](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       FlashinferCall made = flashinfer_call(region, call, task.q.dtype, task.scale, task.softcap);
       made.o = output.o;
       made.o_is_fp32 = output.dtype == DType::fp32;
@@ -92,10 +101,11 @@ class Flashinfer final : public CudaKernel {
     };
     CallMaker maker;
     maker.diagonals = Diagonals::in_the_corner;
-    maker.can_write = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
+    maker.can_write = [this, &task, call_of](const AttendRegion& region, const AttendCall& call,
+                                             const CallOutput& output) {
       return flashinfer_path(call_of(region, call, output), task.dim, is_hopper_).has_value();
     };
-    maker.make = [&](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
+    maker.make = [this, &task, call_of](const AttendRegion& region, const AttendCall& call, const CallOutput& output) {
       const FlashinferCall made = call_of(region, call, output);
       const auto path = flashinfer_path(made, task.dim, is_hopper_);
       RINGFOLD_CHECK(path, ExitCode::unavailable,
@@ -105,7 +115,7 @@ class Flashinfer final : public CudaKernel {
                                                   ? make_launch<HalfType::bf16>(*path, made, task.dim)
                                                   : make_launch<HalfType::fp16>(*path, made, task.dim));
     };
-    return make_attend(cuda_device(), memory_, task, maker);
+    return maker;
   }
 
   AttendMemory memory_;
@@ -129,4 +139,4 @@ std::unique_ptr<Kernel> make_flashinfer(const KernelOptions& options, bool for_e
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(flashinfer, "FlashInfer's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, {5e14, 2.5e12, 6e-6, 0, 0})
+                ringfold::make, ringfold::cuda_devices, {5e14, 2.5e12, 6e-6, 0, 0}, ringfold::cuda_free_bytes)

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace ringfold {
@@ -72,8 +71,6 @@ class Device {
   /// Bytes handed out by allocate() and not freed, now and at most.
   virtual int64_t allocated_bytes() const = 0;
   virtual int64_t peak_bytes() const = 0;
-  /// What the device has left for allocate(); nothing for a host, whose memory others share out.
-  virtual std::optional<int64_t> free_bytes() const { return std::nullopt; }
   virtual std::unique_ptr<Queue> make_queue() = 0;
   virtual void copy_to_device(std::byte* to, const std::byte* from, int64_t bytes) = 0;
   virtual void copy_to_host(std::byte* to, const std::byte* from, int64_t bytes) = 0;

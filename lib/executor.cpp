@@ -2,6 +2,7 @@
 
 #include "lib/bound_program.h"
 #include "lib/error.h"
+#include "lib/prepare.h"
 #include "lib/stop.h"
 #include "lib/watched_run.h"
 
@@ -99,11 +100,10 @@ void Executor::Impl::make_fences() {
 
 /// All that takes time or memory before the first run.
 void Executor::Impl::prepare() {
+  prepare_tasks(kernel, operations, [this] { control.tick(); });
   std::vector<const BoundExchange*> exchanges;
-  for (BoundOperation& operation : operations) {
-    for (KernelTask& task : operation.tasks) kernel.prepare(task);
+  for (const BoundOperation& operation : operations) {
     if (operation.exchange) exchanges.push_back(operation.exchange.get());
-    control.tick();
   }
   // Once for nothing, beside all exchanges: a device loads code when it is first used, and may wait for all that is
   // under way to do so, transfers included that wait for this rank.

@@ -151,6 +151,9 @@ class Kernel {
   /// Does beforehand what takes time or memory, and keeps it in the task: enqueuing it allocates nothing then.
   /// Optional: a task that was not prepared is prepared each time that it is enqueued.
   virtual void prepare(KernelTask&) {}
+  /// Scratch memory of the device that preparing the task takes, known without its operands' memory. Tasks that were
+  /// prepared share it. Tables of some KiB are not counted. Throws Error(unavailable) for what cannot be done.
+  virtual int64_t scratch_bytes(const KernelTask&) const { return 0; }
   /// Makes the rows of `to` where they lie; false if the kernel cannot, and the host has to make them.
   virtual bool generate(Queue&, const GeneratedInputs&, InputTensor, const Tensor&) { return false; }
 };
@@ -174,6 +177,11 @@ struct KernelInfo {
   int (*devices)() = nullptr;
   /// What passes assume of it, links aside.
   AssumedRates rates{};
+  /// What one of its devices has left; null, or nothing: not known, or host memory.
+  std::optional<int64_t> (*free_bytes)(int device) = nullptr;
+  /// One line for `doctor`: what its library says that it takes, of a described device where none is here. Null: what
+  /// it takes does not depend on the machine. May take a second.
+  std::string (*support)() = nullptr;
 };
 
 std::span<const KernelInfo> kernel_table();

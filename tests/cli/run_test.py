@@ -71,7 +71,7 @@ class Rows(ProgramTest):
         for row in self.rows('out'):
             self.assertLessEqual(set(row['environment']), {'ringfold', 'revision', 'compiler', 'os', 'cpu', 'cores',
                                                            'memory_bytes', 'kernel', 'transport',
-                                                           'peak_gflops_core', 'link_gbps'})
+                                                           'peak_gflops_core', 'link_gbps', 'gpu_clocks'})
 
     def test_repeats_go_on_for_as_long_as_asked(self):
         self.write('small.yaml', SMALL)
