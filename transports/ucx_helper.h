@@ -11,8 +11,8 @@ namespace ringfold {
 ///
 /// A rank that exchanges and waits at once must not pay for it: while there is something to do now and then, the helper
 /// looks by itself every 100 us, and takes over only where the rank has gone to compute. It then sleeps on the
-/// library's descriptor, and on nothing but its own once there has been nothing to do for a while. A look costs the rank
-/// some microseconds, so they become rarer the longer the rank makes progress itself.
+/// library's descriptor, and on nothing but its own once there has been nothing to do for a while. A look costs the
+/// rank some microseconds, so they become rarer the longer the rank makes progress itself.
 class UcxHelper {
  public:
   /// From look to look; while the rank makes progress itself twice as long each time, up to the longest.

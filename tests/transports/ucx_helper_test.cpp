@@ -1,7 +1,8 @@
 // When the helper of a rank looks: often where the rank may have gone to compute, rarely while the rank makes progress
 // itself, never once it sleeps - until it is called.
-#include "tests/catch.h"
 #include "transports/ucx_helper.h"
+
+#include "tests/catch.h"
 
 #include <algorithm>
 #include <atomic>
