@@ -193,7 +193,8 @@ std::string perftest_program() {
   std::error_code ignored;
   if (!std::filesystem::exists(beside, ignored)) return "ucx_perftest";
   std::filesystem::permissions(beside, std::filesystem::perms::owner_exec, std::filesystem::perm_options::add, ignored);
-  return beside;
+  // The wheel's program finds the distribution's library first.
+  return fmt::format("env LD_LIBRARY_PATH={} {}", library.parent_path().string(), beside.string());
 }
 
 struct Series {
