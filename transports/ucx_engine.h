@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace ringfold {
@@ -31,6 +32,8 @@ class UcxEngine {
   UcxEngine(const UcxEngine&) = delete;
   UcxEngine& operator=(const UcxEngine&) = delete;
 
+  /// Of all ranks: connects this one to all peers of these exchanges, and returns once it has heard from each.
+  void connect(std::span<const BoundExchange* const> exchanges);
   void enqueue(const BoundExchange& exchange, std::atomic<bool>& done);
   void wait(const std::atomic<bool>& done);
   void synchronize();
@@ -109,6 +112,8 @@ class UcxEngine {
   std::unique_ptr<ucp_worker, WorkerDeleter> worker_;
   int descriptor_ = -1;
   std::unique_ptr<UcxPeers> peers_;
+  BoundExchange greeting_;  ///< of connect()
+  std::atomic<bool> greeted_{true};
   std::vector<Enqueued> queue_;  ///< entries from `next_` on have not been started
   size_t next_ = 0;
   Enqueued current_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -10,17 +11,23 @@ namespace ringfold {
 ///
 /// A rank that exchanges and waits at once must not pay for it: while there is something to do now and then, the helper
 /// looks by itself every 100 us, and takes over only where the rank has gone to compute. It then sleeps on the
-/// library's descriptor, and on nothing but its own once there has been nothing to do for a while.
+/// library's descriptor, and on nothing but its own once there has been nothing to do for a while. A look costs the
+/// rank some microseconds, so they become rarer the longer the rank makes progress itself.
 class UcxHelper {
  public:
+  /// From look to look; while the rank makes progress itself twice as long each time, up to the longest.
+  static constexpr std::chrono::nanoseconds kShortest = std::chrono::microseconds(100);
+  static constexpr std::chrono::nanoseconds kLongest = 8 * kShortest;
+
   enum class Found {
-    nothing,  ///< nothing in flight, or the rank's own thread looks after it
+    nothing,  ///< nothing in flight
+    driven,   ///< the rank's own thread looks after it
     busy,     ///< to be looked at again soon
     armed,    ///< the descriptor becomes readable when there is something to do
   };
 
   /// `look`, called on the helper's thread, makes progress where that is the helper's to make. Once it has said
-  /// `nothing` or `armed`, call() must follow what changes that.
+  /// `nothing`, `driven` or `armed`, call() must follow what changes that.
   UcxHelper(int descriptor, std::function<Found()> look);
   ~UcxHelper();
   UcxHelper(const UcxHelper&) = delete;
@@ -34,7 +41,7 @@ class UcxHelper {
 
  private:
   void run();
-  void sleep(int descriptor, bool briefly);
+  void sleep(int descriptor, std::chrono::nanoseconds at_most);
   void wake();
 
   int descriptor_;

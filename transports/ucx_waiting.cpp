@@ -136,17 +136,18 @@ void UcxEngine::sleep(std::chrono::milliseconds at_most) {
 /// The helper's turn.
 UcxHelper::Found UcxEngine::look() {
   if (outstanding_.load(std::memory_order_acquire) == 0) return UcxHelper::Found::nothing;
-  if (!lock_.try_lock_as_helper()) return UcxHelper::Found::busy;
+  if (!lock_.try_lock_as_helper()) return driving_ ? UcxHelper::Found::driven : UcxHelper::Found::busy;
   const UcxHelper::Found found = look_inside();
   lock_.unlock_as_helper();
   return found;
 }
 
 UcxHelper::Found UcxEngine::look_inside() {
-  if (driving_ || !working() || failure_) return UcxHelper::Found::nothing;
+  if (!working() || failure_) return UcxHelper::Found::nothing;
   while (!driving_ && progress()) {
   }
-  if (driving_ || !working()) return UcxHelper::Found::nothing;
+  if (driving_) return UcxHelper::Found::driven;
+  if (!working()) return UcxHelper::Found::nothing;
   return ucp_worker_arm(worker_.get()) == UCS_OK ? UcxHelper::Found::armed : UcxHelper::Found::busy;
 }
 

@@ -1,8 +1,8 @@
 // The ucx transport against the ucx_perftest of the UCX in use, on this host: the same sizes, the same UCX_TLS, in
 // turns. Latency: half a round trip of one message. Bandwidth: one way, 32 messages in flight; there another one starts
 // whenever one has ended, here 32 when all have, as exchanges do. Prints a table; asserts nothing. Each rank has a
-// processor of its own, as has each end of ucx_perftest. That polls without end, makes no plans and talks to no control
-// plane. On a busy machine: chrt -f 1 build/tests/bench_ucx.
+// processor of its own, the same as the end of ucx_perftest with the same part. That polls without end, makes no plans
+// and talks to no control plane. On a busy machine: chrt -f 1 build/tests/bench_ucx.
 // Arguments: [turns] [bytes...]
 #include "kernels/host_device.h"
 #include "lib/ranks.h"
@@ -38,10 +38,18 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-double spread_percent(const std::vector<double>& values) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return 100 * (*most - *least) / median(values);
-}
+/// Of turns: a median, and between which values half of them lie.
+struct Spread {
+  explicit Spread(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    low = values[values.size() / 4];
+    middle = values[values.size() / 2];
+    high = values[values.size() - 1 - values.size() / 4];
+  }
+  double low = 0;
+  double middle = 0;
+  double high = 0;
+};
 
 struct Figures {
   double latency_us = 0;
@@ -140,13 +148,14 @@ Figures processes(int64_t bytes) {
 // ---- ucx_perftest
 // ------------------------------------------------------------------------------------------------------
 
-/// The last line that it prints: iterations, median us, average, overall, MB/s average, overall, messages a second.
+/// The client sends, as rank 0 does. The last line that it prints: iterations, median us, average, overall, MB/s
+/// average, overall, messages a second.
 std::vector<double> perftest(const std::string& program, const std::string& arguments) {
   static int port = 20000 + static_cast<int>(getpid() % 20000);
   ++port;
   const int server = fork();
   if (server == 0) {
-    const std::string command = fmt::format("exec taskset -c 0 {} -p {} >/dev/null 2>&1", program, port);
+    const std::string command = fmt::format("exec taskset -c 1 {} -p {} >/dev/null 2>&1", program, port);
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(127);
   }
@@ -154,7 +163,7 @@ std::vector<double> perftest(const std::string& program, const std::string& argu
   for (int attempt = 0; attempt < 40 && figures.empty(); ++attempt) {  // until the server listens
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     std::FILE* client =
-        popen(fmt::format("taskset -c 1 {} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
+        popen(fmt::format("taskset -c 0 {} 127.0.0.1 -p {} {} -f 2>/dev/null", program, port, arguments).c_str(), "r");
     std::array<char, 512> line{};
     std::string last;
     while (client != nullptr && std::fgets(line.data(), line.size(), client) != nullptr) last = line.data();
@@ -184,7 +193,8 @@ std::string perftest_program() {
   std::error_code ignored;
   if (!std::filesystem::exists(beside, ignored)) return "ucx_perftest";
   std::filesystem::permissions(beside, std::filesystem::perms::owner_exec, std::filesystem::perm_options::add, ignored);
-  return beside;
+  // The wheel's program finds the distribution's library first.
+  return fmt::format("env LD_LIBRARY_PATH={} {}", library.parent_path().string(), beside.string());
 }
 
 struct Series {
@@ -203,17 +213,21 @@ void report(int rounds, const std::vector<int64_t>& sizes) {
     return;
   }
   const std::string program = perftest_program();
-  fmt::print("{}\n{} processors; reference {}; medians of {} turns (spread: most less least)\n\n", info->describe(),
+  fmt::print("{}\n{} processors; reference {}; medians of {} turns (in brackets: half of them)\n\n", info->describe(),
              std::thread::hardware_concurrency(), program, rounds);
-  fmt::print("{:>10} | {:^41} | {:^45}\n", "", "us a message (to perftest's: 1.3 at most)",
+  fmt::print("{:>10} | {:^55} | {:^57}\n", "", "us a message (to perftest's: 1.3 at most)",
              "MB/s (to perftest's: 0.9 at least)");
-  fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", "bytes", "perftest", "processes", "threads",
+  fmt::print("{:>10} | {:>15} {:>19} {:>19} | {:>17} {:>19} {:>19}\n", "bytes", "perftest", "processes", "threads",
              "perftest", "processes", "threads");
-  const auto cell = [](const std::vector<double>& of, const std::vector<double>& base) {
-    return fmt::format("{:.5g} {:.2f}x", median(of), median(of) / median(base));
+  // Each turn against perftest's of the same turn: what else the machine does changes slowly.
+  const auto cell = [](std::vector<double> of, const std::vector<double>& base) {
+    for (size_t turn = 0; turn < of.size(); ++turn) of[turn] /= base[turn];
+    const Spread ratio(of);
+    return fmt::format("{:.2f}x ({:.2f}-{:.2f})", ratio.middle, ratio.low, ratio.high);
   };
   const auto base_cell = [](const std::vector<double>& of) {
-    return fmt::format("{:.5g} {:.0f}%", median(of), spread_percent(of));
+    const Spread spread(of);
+    return fmt::format("{:.5g} ({:.0f}%)", spread.middle, 100 * (spread.high - spread.low) / spread.middle);
   };
   for (const int64_t bytes : sizes) {
     Series reference;
@@ -224,7 +238,7 @@ void report(int rounds, const std::vector<int64_t>& sizes) {
       in_processes.add(processes(bytes));
       in_threads.add(threads(bytes));
     }
-    fmt::print("{:>10} | {:>13} {:>13} {:>13} | {:>14} {:>14} {:>15}\n", bytes, base_cell(reference.latency),
+    fmt::print("{:>10} | {:>15} {:>19} {:>19} | {:>17} {:>19} {:>19}\n", bytes, base_cell(reference.latency),
                cell(in_processes.latency, reference.latency), cell(in_threads.latency, reference.latency),
                base_cell(reference.bandwidth), cell(in_processes.bandwidth, reference.bandwidth),
                cell(in_threads.bandwidth, reference.bandwidth));
@@ -243,7 +257,10 @@ int main(int argc, char** argv) {
     std::fputs("usage: bench_ucx [turns] [bytes...]\n", stderr);
     return 2;
   }
-  if (sizes.empty()) sizes = {8, 512, 4096, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20};
+  if (sizes.empty()) {
+    sizes = {8,        64,        512,       1 << 10, 2 << 10, 4 << 10, 8 << 10,
+             32 << 10, 128 << 10, 512 << 10, 1 << 20, 2 << 20, 8 << 20, 64 << 20};
+  }
   ringfold::report(rounds, sizes);
   return 0;
 }

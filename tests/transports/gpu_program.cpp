@@ -1,6 +1,7 @@
 #include "tests/transports/gpu_program.h"
 
 #include "transports/cuda_check.h"
+#include "transports/gpus.h"
 
 namespace ringfold {
 
@@ -18,6 +19,12 @@ std::vector<uint8_t> pattern(size_t message, int run, int64_t bytes) {
 }
 
 }  // namespace
+
+std::string missing_for_gpus(const TransportInfo& transport, int gpus) {
+  if (const auto reason = transport.unavailable()) return *reason;
+  if (gpu_count() < gpus) return describe_gpus();
+  return transport.can_move(MemoryKind::cuda) ? "" : "it moves no CUDA memory";
+}
 
 bool GpuFence::ready() { return cudaEventQuery(event_.get()) == cudaSuccess; }
 void GpuFence::wait() { RINGFOLD_CUDA(cudaEventSynchronize(event_.get())); }
@@ -72,8 +79,9 @@ void GpuProgram::fill(int run) {
 void GpuProgram::enqueue() {
   begin_.record(computes_);
   for (size_t i = 0; i < exchanges_.size(); ++i) context_.transport.enqueue(exchanges_[i], &begin_, *done_[i]);
-  const auto last = static_cast<cudaEvent_t>(done_.back()->native());
-  RINGFOLD_CUDA(cudaStreamWaitEvent(computes_.get(), last, 0));
+  Fence& last = *done_.back();
+  if (last.native() == nullptr) return last.wait();  // a transport of the host, as a kernel's queue treats it
+  RINGFOLD_CUDA(cudaStreamWaitEvent(computes_.get(), static_cast<cudaEvent_t>(last.native()), 0));
 }
 
 double GpuProgram::latest_ms() const { return end_.ms_since(start_); }

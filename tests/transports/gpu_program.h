@@ -45,7 +45,7 @@ class GpuProgram {
   void fill(int run);
   /// Enqueues all exchanges between two marks, and watches the second. Cancels when it throws.
   void run();
-  /// The same, recorded and rehearsed, not started in earnest.
+  /// The same, recorded and rehearsed, not started in earnest; where the transport is stream-ordered.
   void record();
   void start_recorded();
   void watch();
@@ -79,6 +79,9 @@ class GpuProgram {
   GpuFence end_;
   std::unique_ptr<CUgraphExec_st, GraphDeleter> graph_;
 };
+
+/// Why ranks of this transport cannot move memory of so many GPUs; "" if they can.
+std::string missing_for_gpus(const TransportInfo& transport, int gpus);
 
 /// Keeps the first text that is not empty, for a check by the test's own thread.
 class FirstText {

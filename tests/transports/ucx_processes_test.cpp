@@ -182,6 +182,66 @@ TEST_CASE("a process that is killed in the middle of a transfer is named by all 
   }
 }
 
+/// Rank 1 sends the others a large message and is killed `after` it has begun to connect to them.
+std::vector<Ended> lose_while_connecting(int ranks, std::chrono::microseconds after) {
+  return in_forked_worlds(ranks, [&](World& world, std::string&) {
+    setenv("UCX_TLS", "tcp,self", 1);
+    const auto fabric = find_transport("ucx")->make(ranks, {milliseconds(60000), &world});
+    run_ranks(*fabric, [&](RankContext& context) {
+      std::vector<std::byte> memory(4 << 20);
+      const auto bytes = static_cast<int64_t>(memory.size());
+      BoundExchange exchange{3, {}, {}};
+      if (context.rank == 1) {
+        for (const int peer : {0, 2}) exchange.sends.push_back({peer, 0, memory.data(), bytes});
+      } else {
+        exchange.receives.push_back({1, 0, memory.data(), bytes});
+      }
+      std::jthread death;
+      if (context.rank == 1) {
+        death = std::jthread([after] {
+          std::this_thread::sleep_for(after);
+          raise(SIGKILL);
+        });
+      }
+      const auto done = context.transport.make_fence();
+      try {
+        context.transport.announce(std::vector<const BoundExchange*>{&exchange}, {});
+        context.control.enter(3, "exchange");
+        for (;;) {
+          context.transport.enqueue(exchange, nullptr, *done);
+          done->wait();
+        }
+      } catch (const Error&) {
+        context.transport.cancel();  // before the memory goes
+        throw;
+      }
+    });
+    return 0;
+  });
+}
+
+TEST_CASE("a process that is killed while others connect to it is named by all others") {
+  if (!can_run()) return;
+  const int kills = 50;
+  int aborted = 0;
+  for (int kill = 0; kill < kills; ++kill) {
+    const auto ended = lose_while_connecting(3, std::chrono::microseconds(100 * kill));
+    // An assertion of UCX 1.13 that fails now and then, whatever one does; where ranks do not wait for each other to be
+    // connected, others fail in two of five kills.
+    const auto is_aborted = [](const Ended& each) { return each.by_signal && each.code == SIGABRT; };
+    if (is_aborted(ended[0]) || is_aborted(ended[2])) {
+      ++aborted;
+      continue;
+    }
+    for (const size_t rank : {0, 2}) {
+      INFO("kill " << kill << ", rank " << rank << ": " << ended[rank].text);
+      CHECK((ended[rank].code == 7 && !ended[rank].by_signal));
+      CHECK_THAT(ended[rank].text, ContainsSubstring("rank 1 (host here, pid 1001) has died"));
+    }
+  }
+  CHECK(aborted <= kills / 10);
+}
+
 TEST_CASE("a process that is stopped in the middle of a transfer is named once the deadline has gone by") {
   if (!can_run()) return;
   for (const char* way : kWays) {
