@@ -1,6 +1,8 @@
 #pragma once
 
+#include "kernels/cublas_lt.h"
 #include "kernels/cuda_device.h"
+#include "kernels/cuda_project.h"
 #include "lib/kernel.h"
 
 #include <memory>
@@ -15,15 +17,24 @@ class CudaKernel : public Kernel {
   void merge(Queue& queue, const MergeTask& task) override;
   void finish(Queue& queue, const FinishTask& task) override;
   void copy(Queue& queue, const CopyTask& task) override;
-  /// Merges, finishes and copies; attends are the subclass's.
+  void project(Queue& queue, const ProjectTask& task) override;
+  /// Merges, finishes, copies and projections; attends are the subclass's.
   void prepare(KernelTask& task) override;
   bool generate(Queue& queue, const GeneratedInputs& inputs, InputTensor tensor, const Tensor& to) override;
 
  protected:
   CudaDevice& cuda_device() { return device_; }
+  /// What such kernels can do.
+  static Capabilities cuda_capabilities() {
+    Capabilities can;
+    can.memory = MemoryKind::cuda;
+    can.projects = !cublas_lt_missing();
+    return can;
+  }
 
  private:
   CudaDevice device_;
+  CudaProjections projections_{device_};
 };
 
 }  // namespace ringfold

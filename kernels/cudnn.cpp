@@ -32,7 +32,11 @@ class Cudnn final : public CudaKernel {
   }
 
   Capabilities capabilities() const override {
-    return {MemoryKind::cuda, false, true, [this](const Problem& problem) { return refusal(problem); }, true};
+    Capabilities can = cuda_capabilities();
+    can.folds = false;
+    can.refuses = [this](const Problem& problem) { return refusal(problem); };
+    can.finishes = true;
+    return can;
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

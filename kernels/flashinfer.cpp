@@ -59,7 +59,12 @@ class Flashinfer final : public CudaKernel {
         memory_(cuda_device()),
         is_hopper_(!for_every_device && cuda_device_info(options.device).major == 9) {}
 
-  Capabilities capabilities() const override { return {MemoryKind::cuda, true, true, refusal, true}; }
+  Capabilities capabilities() const override {
+    Capabilities can = cuda_capabilities();
+    can.refuses = refusal;
+    can.finishes = true;
+    return can;
+  }
 
   void attend(Queue& queue, const AttendTask& task) override {
     enqueue_work(queue, task.prepared, [&] { return make(task); });
