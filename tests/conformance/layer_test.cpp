@@ -165,7 +165,14 @@ std::map<std::string, WrongProjection::Fault> faults() {
     kernel.project(queue, task);
   };
   faults["rows shifted by one"] = [](Kernel& kernel, Queue& queue, ProjectTask task) {
-    for (Segment& part : task.x.segments) part.row = part.row > 0 ? part.row - 1 : part.row;
+    // From the middle of each run on.
+    std::vector<Segment> shifted;
+    for (const Segment& part : task.x.segments) {
+      const int64_t half = (part.end - part.begin) / 2;
+      shifted.push_back({part.sequence, part.begin, part.begin + half, part.row});
+      shifted.push_back({part.sequence, part.begin + half, part.end, part.row + half - 1});
+    }
+    task.x.segments = std::move(shifted);
     kernel.project(queue, task);
   };
   faults["sums in 16 bits"] = project_narrowly;
@@ -228,7 +235,9 @@ TEST_CASE("a wrong projection is caught, and a right one is not") {
                               : generated_inputs(problem, InputKind::gauss, 3);
       for (const auto& [name, is_caught] : caught(problem, *inputs)) {
         INFO(name);
-        CHECK(is_caught == (name != "none"));
+        // fp16 holds every partial sum of these whole numbers, so that nothing is wrong.
+        const bool is_exact = dtype == DType::fp16 && !is_rough && name == "sums in 16 bits";
+        CHECK(is_caught == (name != "none" && !is_exact));
       }
     }
   }

@@ -135,7 +135,7 @@ TEST_CASE("the checker refuses projections that are none") {
              Catch::Contains("reads channels [0,23)") && Catch::Contains("rank 1"));
   CHECK_THAT(refusal([](Schedule& schedule) {
                Project& project = projection(schedule, 1, BlockKind::q);
-               project.source.tokens = TokenSet::range(1, 0, 1);
+               project.source.tokens = TokenSet::range(1, 1, 2);
              }),
              Catch::Contains("makes block"));
   CHECK_THAT(refusal([](Schedule& schedule) { projection(schedule, 1, BlockKind::q).weights.heads = {0, 3}; }),
