@@ -58,21 +58,25 @@ AssumedRates plain_rates(double tflops, double gbps) {
 
 std::string sources_text(const KvSources& sources, const std::optional<AssumedRates>& rates) {
   std::vector<Column> columns;
-  for (const char* title : {"K and V by", "sent", "projected GFLOP", "all GFLOP"}) columns.push_back({title, false, 10, {}});
+  for (const char* title : {"K and V by", "sent", "projected GFLOP", "all GFLOP"})
+    columns.push_back({title, false, 10, {}});
   if (rates) columns.push_back({"estimate ms", false, 10, {}});
-  for (const auto& [name, cost] : {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
+  for (const auto& [name, cost] :
+       {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
     if (!cost.is_planned) continue;
     std::vector<std::string> cells = {name, bytes_text(cost.sent_bytes), number_text(cost.projection_flops / 1e9),
                                       number_text(cost.flops / 1e9)};
     if (rates) cells.push_back(number_text(*cost.seconds * 1e3));
     for (size_t i = 0; i < cells.size(); ++i) columns[i].cells.push_back(cells[i]);
   }
-  std::string text = "the layer, by source of K and V; each of the rank that has most\n" + grid_text(std::move(columns), {}, 0);
+  std::string text =
+      "the layer, by source of K and V; each of the rank that has most\n" + grid_text(std::move(columns), {}, 0);
   if (!sources.exchange.is_planned || !sources.recompute.is_planned) return text;
   if (const auto even = sources.flops_per_byte()) {
-    text += fmt::format("recompute is cheaper where a rank does more than {} FLOP while it sends a byte, if nothing "
-                        "overlaps\n",
-                        number_text(*even));
+    text += fmt::format(
+        "recompute is cheaper where a rank does more than {} FLOP while it sends a byte, if nothing "
+        "overlaps\n",
+        number_text(*even));
   } else {
     const bool fewer_bytes = sources.exchange.sent_bytes > sources.recompute.sent_bytes;
     text += fmt::format("{} is cheaper whatever the rates: it does no more and sends no more\n",
@@ -81,13 +85,14 @@ std::string sources_text(const KvSources& sources, const std::optional<AssumedRa
   if (!rates) return text;
   const bool recomputes = *sources.recompute.seconds < *sources.exchange.seconds;
   return text + fmt::format("at {} TFLOP/s and {} GB/s a rank {} is cheaper by this estimate\n",
-                            number_text(rates->flops_per_second / 1e12), number_text(rates->link_bytes_per_second / 1e9),
-                            recomputes ? "recompute" : "exchange");
+                            number_text(rates->flops_per_second / 1e12),
+                            number_text(rates->link_bytes_per_second / 1e9), recomputes ? "recompute" : "exchange");
 }
 
 Row sources_json(const KvSources& sources) {
   Row json;
-  for (const auto& [name, cost] : {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
+  for (const auto& [name, cost] :
+       {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
     if (!cost.is_planned) continue;
     json[name] = {{"sent_bytes", cost.sent_bytes}, {"projection_flops", cost.projection_flops}, {"flops", cost.flops}};
     if (cost.seconds) json[name]["estimate_ms"] = *cost.seconds * 1e3;

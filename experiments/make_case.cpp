@@ -54,9 +54,8 @@ Problem problem_of(const json& values) {
   }
   if (values.contains("layer")) {
     const json& layer = values["layer"];
-    problem.layer = {
-        layer.at("hidden").get<int64_t>(),
-        value_named(layer.at("source").get<std::string>(), {KvSource::exchange, KvSource::recompute})};
+    problem.layer = {layer.at("hidden").get<int64_t>(),
+                     value_named(layer.at("source").get<std::string>(), {KvSource::exchange, KvSource::recompute})};
   }
   return problem;
 }

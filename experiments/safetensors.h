@@ -58,7 +58,7 @@ class SafetensorsReader {
 /// A number that no case can use: NaN, infinite, or infinite once it is rounded to the case's dtype.
 struct BadValue {
   InputTensor tensor = InputTensor::q;
-  int64_t index = 0;   ///< of the element, row-major
+  int64_t index = 0;  ///< of the element, row-major
   float value = 0;
 };
 /// The first one in what a file that check_input_file has accepted gives to the problem. Reads all of it.

@@ -3,10 +3,9 @@
 
 #include "lib/error.h"
 
+#include <algorithm>
 #include <cublasLt.h>
 #include <dlfcn.h>
-
-#include <algorithm>
 
 namespace ringfold {
 
@@ -151,8 +150,8 @@ class Product final : public LtProduct {
     const Preference preference(memory);
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
-    const cublasStatus_t status = library().MatmulAlgoGetHeuristic(
-        handle_, product_, w_.get(), x_.get(), to_.get(), to_.get(), preference.get(), 1, &best, &found);
+    const cublasStatus_t status = library().MatmulAlgoGetHeuristic(handle_, product_, w_.get(), x_.get(), to_.get(),
+                                                                   to_.get(), preference.get(), 1, &best, &found);
     algorithm_ = best.algo;
     if (status == CUBLAS_STATUS_SUCCESS && found > 0) return;
     library().MatmulDescDestroy(product_);

@@ -10,8 +10,8 @@
 
 namespace ringfold {
 
-/// to [rows, channels] = x [rows, hidden] w [hidden, channels] for each of `heads`, all with the same x. Elements of a row
-/// stand side by side; strides are in elements. Sums in fp32, rounded once.
+/// to [rows, channels] = x [rows, hidden] w [hidden, channels] for each of `heads`, all with the same x. Elements of a
+/// row stand side by side; strides are in elements. Sums in fp32, rounded once.
 struct LtShape {
   DType dtype = DType::bf16;
   int64_t rows = 0;

@@ -18,8 +18,8 @@ struct ProjectedTile {
 /// They share no results, so their order changes nothing.
 std::vector<ProjectedTile> tiles_of(const ProjectTask& task);
 
-/// Projects hidden states tile by tile, in fp32: products of 256 channels at a time, each a sum of its own that is added
-/// to the tile afterwards. One a thread.
+/// Projects hidden states tile by tile, in fp32: products of 256 channels at a time, each a sum of its own that is
+/// added to the tile afterwards. One a thread.
 class TileProjector {
  public:
   /// The task must outlive this.

@@ -195,7 +195,8 @@ bool check_problem(const Schedule& schedule, Findings& findings) {
   }
   const double channels = problem.layer ? static_cast<double>(problem.layer->hidden) : 0;
   const auto row = 8.0 * static_cast<double>(heads.query) * (static_cast<double>(heads.dim) + 1);
-  if (tokens * (row + 8 * channels) + channels * 2 * row > 0x1p61) return refuse("the problem's bytes cannot be counted in 64 bits");
+  if (tokens * (row + 8 * channels) + channels * 2 * row > 0x1p61)
+    return refuse("the problem's bytes cannot be counted in 64 bits");
   const Cluster& cluster = schedule.cluster;
   const int64_t ranks = static_cast<int64_t>(cluster.sp) * cluster.tp;
   if (cluster.sp < 1 || cluster.tp < 1 || ranks != static_cast<int64_t>(schedule.ranks.size())) {

@@ -163,7 +163,8 @@ StoredInputs::StoredInputs(const Problem& problem, std::vector<std::vector<float
 }
 
 void StoredInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
-  const auto stored = std::find_if(tensors_.begin(), tensors_.end(), [&](const Stored& it) { return it.which == tensor; });
+  const auto stored =
+      std::find_if(tensors_.begin(), tensors_.end(), [&](const Stored& it) { return it.which == tensor; });
   RINGFOLD_INVARIANT(stored != tensors_.end(), "{} is not given", to_string(tensor));
   const InputShape& shape = stored->shape;
   const int64_t first = shape.rows.row_of(tokens.sequence, tokens.begin);

@@ -31,8 +31,8 @@ std::vector<InputTensor> given_tensors(const Problem& problem);
 
 class GeneratedInputs;
 
-/// Q, K and V of a problem, not rotated, and what a layer projects them from, by global position: whoever asks for a row gets the same bits.
-/// Immutable, so that all ranks may read it at once.
+/// Q, K and V of a problem, not rotated, and what a layer projects them from, by global position: whoever asks for a
+/// row gets the same bits. Immutable, so that all ranks may read it at once.
 class InputSource {
  public:
   explicit InputSource(const Problem& problem) : problem_(problem) {}
@@ -40,8 +40,8 @@ class InputSource {
   const Problem& problem() const { return problem_; }
 
   /// Rows of one head (query head for q, kv head for k and v) into out[token][channel], see input_shape(). Every value
-  /// is one of the problem's dtype. q: new tokens only (positions cached .. length - 1). Under a layer q, k and v can be
-  /// read of ProjectedInputs, which makes them of what is given.
+  /// is one of the problem's dtype. q: new tokens only (positions cached .. length - 1). Under a layer q, k and v can
+  /// be read of ProjectedInputs, which makes them of what is given.
   virtual void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const = 0;
   /// The same as they are attended: Q and K rotated where the problem has a rotary embedding.
   void read_rotated(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const;
@@ -82,8 +82,8 @@ class GeneratedInputs final : public InputSource {
 };
 
 /// Inputs given as arrays: q [query tokens, query heads, dim], k and v [all tokens, kv heads, dim], or x [all tokens,
-/// hidden] and wq, wk, wv [hidden, heads, dim]; sequences concatenated in order (as in an input file), in fp32; they are
-/// rounded to the problem's dtype.
+/// hidden] and wq, wk, wv [hidden, heads, dim]; sequences concatenated in order (as in an input file), in fp32; they
+/// are rounded to the problem's dtype.
 class StoredInputs final : public InputSource {
  public:
   /// Throws Error(configuration) if an array's size is not the problem's.
@@ -107,7 +107,8 @@ struct RowStrides {
   int64_t head = 0;
 };
 
-/// Writes the rows of `tokens` x `heads` (query heads for q and wq, 0 for x, else kv heads) at `out`, in the problem's dtype.
+/// Writes the rows of `tokens` x `heads` (query heads for q and wq, 0 for x, else kv heads) at `out`, in the problem's
+/// dtype.
 void write_rows(const InputSource& inputs, InputTensor tensor, const TokenSet& tokens, const HeadRange& heads,
                 void* out, const RowStrides& strides);
 

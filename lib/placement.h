@@ -50,8 +50,8 @@ std::vector<Program> rotate_inputs(std::vector<Program> programs);
 std::vector<Program> replicate_keys(const Problem& problem, const std::vector<Program>& programs);
 
 /// Programs that start with hidden states and weights, of which they project what the given ones start with, just
-/// before it is needed (see Project). Where the layer's source is exchange, K and V of cached tokens stay given: earlier
-/// forwards have projected them.
+/// before it is needed (see Project). Where the layer's source is exchange, K and V of cached tokens stay given:
+/// earlier forwards have projected them.
 std::vector<Program> project_inputs(const Problem& problem, std::vector<Program> programs);
 
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),

@@ -22,7 +22,8 @@ Problem layered(std::vector<Sequence> sequences, Heads heads, int64_t hidden) {
   return problem;
 }
 
-/// kv heads that the ranks divide and do not, and fewer of them than ranks; hidden states wider and narrower than heads.
+/// kv heads that the ranks divide and do not, and fewer of them than ranks; hidden states wider and narrower than
+/// heads.
 std::vector<Problem> shapes() {
   return {layered({{45, 0}}, {28, 7, 16}, 48), layered({{33, 20}, {0, 7}, {1, 24}, {20, 0}}, {6, 2, 34}, 300),
           layered({{30, 0}, {9, 0}}, {8, 1, 8}, 5)};
@@ -208,8 +209,7 @@ StoredInputs rough_inputs(const Problem& problem) {
     const GeneratedInputs normal(shape, InputKind::gauss, 7 + static_cast<uint64_t>(tensor));
     std::vector<float> head(static_cast<size_t>(wanted.rows.size() * wanted.channels));
     std::vector<float> values(static_cast<size_t>(wanted.elements()));
-    const float scale =
-        tensor == InputTensor::x ? 1.0f : 1.0f / std::sqrt(static_cast<float>(problem.layer->hidden));
+    const float scale = tensor == InputTensor::x ? 1.0f : 1.0f / std::sqrt(static_cast<float>(problem.layer->hidden));
     for (int64_t h = 0; h < wanted.heads; ++h) {
       normal.read(InputTensor::q, {0, 0, wanted.rows.size()}, h, head.data());
       for (int64_t row = 0; row < wanted.rows.size(); ++row) {

@@ -64,8 +64,7 @@ void check_bits(Kernel& kernel, DType dtype, int64_t hidden, int64_t dim) {
 
 }  // namespace
 
-void check_projections(std::string_view id, std::initializer_list<DType> dtypes,
-                       std::initializer_list<int64_t> dims) {
+void check_projections(std::string_view id, std::initializer_list<DType> dtypes, std::initializer_list<int64_t> dims) {
   const KernelInfo* info = find_kernel(id);
   if (const auto reason = info->unavailable()) return skip_test(*reason);
   const auto kernel = make_on_host(*info, {});

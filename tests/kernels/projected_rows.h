@@ -1,8 +1,7 @@
 #pragma once
 
-#include "tests/catch.h"
-
 #include "lib/problem.h"
+#include "tests/catch.h"
 
 #include <cstdint>
 #include <initializer_list>

@@ -118,7 +118,8 @@ TEST_CASE("stored inputs are found by position, rounded to the dtype, and refuse
   CHECK(row[0] == 108);
   inputs.read(InputTensor::v, {2, 0, 1}, 0, row);
   CHECK(row[0] == 1.0f);
-  CHECK_THROWS_WITH(StoredInputs(problem, {q, v, std::vector<float>(3)}), "input v: 3 elements, but the problem has 12");
+  CHECK_THROWS_WITH(StoredInputs(problem, {q, v, std::vector<float>(3)}),
+                    "input v: 3 elements, but the problem has 12");
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ TEST_CASE("under exchange each rank projects its own rows, and cached K and V ar
   CHECK(run_memory(schedule, 1) == "");
 }
 
-TEST_CASE("under recompute nothing moves, O ends where the strategy puts it, and every rank projects all that it sees") {
+TEST_CASE(
+    "under recompute nothing moves, O ends where the strategy puts it, and every rank projects all that it sees") {
   for (const char* strategy : kStrategies) {
     for (const PlacementKind placement : {PlacementKind::native, PlacementKind::zigzag, PlacementKind::heads}) {
       Problem problem = layered(KvSource::recompute);
@@ -93,8 +94,8 @@ TEST_CASE("projections are counted: FLOPs, weights in memory, what must be sent"
   CHECK(plain.projection_flops.empty());
   problem.layer->source = KvSource::recompute;
   const Cost recompute = cost_of(plan_with("naive_ring", {}, problem, {3, 1}));
-  CHECK(recompute.projection_flops == std::vector<double>{flops_of_rows(4, 2, 10, 10), flops_of_rows(4, 2, 10, 20),
-                                                          flops_of_rows(4, 2, 10, 30)});
+  CHECK(recompute.projection_flops ==
+        std::vector<double>{flops_of_rows(4, 2, 10, 10), flops_of_rows(4, 2, 10, 20), flops_of_rows(4, 2, 10, 30)});
   CHECK(recompute.sent_bytes == std::vector<int64_t>(3, 0));
   CHECK(recompute.minimum_sent_bytes == std::vector<int64_t>(3, 0));
 }
@@ -155,9 +156,7 @@ TEST_CASE("the checker refuses projections that are none") {
              Catch::Contains("a row a channel"));
   CHECK_THAT(refusal([](Schedule& schedule) { schedule.problem.layer.reset(); }),
              Catch::Contains("of a layer, but the problem has none"));
-  CHECK_THAT(refusal([](Schedule& schedule) {
-               schedule.problem.layer->source = KvSource::recompute;
-             }),
+  CHECK_THAT(refusal([](Schedule& schedule) { schedule.problem.layer->source = KvSource::recompute; }),
              Catch::Contains("is to be projected"));
   CHECK_THAT(refusal([&](Schedule& schedule) {
                const BlockId q = projection(schedule, 1, BlockKind::q).block;
