@@ -48,6 +48,10 @@ void add_plan(CLI::App& program, PlanOptions& options, Action& action) {
   command->add_flag("--json", options.json);
   command->add_flag("--operations", options.operations);
   command->add_option("--ranks", options.ranks);
+  CLI::Option* tflops = command->add_option("--tflops", options.tflops)->check(CLI::PositiveNumber);
+  CLI::Option* gbps = command->add_option("--gbps", options.gbps)->check(CLI::PositiveNumber);
+  tflops->needs(gbps);
+  gbps->needs(tflops);
   command->callback([&] { action = [&] { return plan_command(options); }; });
 }
 

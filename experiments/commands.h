@@ -13,6 +13,8 @@ struct PlanOptions {
   bool json = false;
   bool operations = false;
   std::string ranks;  ///< "0-3,7": which ones are shown; empty: all
+  double tflops = 0;  ///< a rank's rate and its link's, to weigh a layer's sources of K and V by; 0: not given
+  double gbps = 0;
 };
 
 struct CheckOptions {

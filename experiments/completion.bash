@@ -14,7 +14,7 @@ _ringfold() {
       [[ ${COMP_WORDS[0]} != *dev ]] || words+=' test build bench format lint'
       ;;
     run) words='--out --resume --save-outputs --save-inputs --timeline --help' ;;
-    plan) words='--json --operations --ranks --help' ;;
+    plan) words='--json --operations --ranks --tflops --gbps --help' ;;
     check) words='--schema --help' ;;
     report) words='-o --output --help' ;;
     compare) words='--fail-on --noise-floor --in --json --help' ;;

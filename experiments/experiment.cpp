@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace ringfold {
 
@@ -87,7 +88,7 @@ class Builder {
   void check_inputs(const Case& c, const YamlNode& root) {
     try {
       check_input_file(c.inputs.file, c.problem);
-      const std::optional<BadValue>& bad = bad_value_of(c.inputs.file, c.problem.dtype);
+      const std::optional<BadValue>& bad = bad_value_of(c.inputs.file, c.problem);
       RINGFOLD_CHECK(!bad, ExitCode::configuration, "{}: {}", c.inputs.file, describe(*bad, c.problem));
     } catch (const Error& error) {
       diagnostics_.add(root.find("inputs")->find("file")->mark, fmt::format("inputs.file: {}", error.what()));
@@ -102,10 +103,11 @@ class Builder {
   }
 
   /// Looked for once, however many cases read the file.
-  const std::optional<BadValue>& bad_value_of(const std::string& path, DType dtype) {
-    const auto known = bad_values_.find({path, dtype});
+  const std::optional<BadValue>& bad_value_of(const std::string& path, const Problem& problem) {
+    const std::tuple key(path, problem.dtype, problem.layer.has_value());
+    const auto known = bad_values_.find(key);
     if (known != bad_values_.end()) return known->second;
-    return bad_values_[{path, dtype}] = find_bad_value(path, dtype);
+    return bad_values_[key] = find_bad_value(path, problem);
   }
 
   fs::path folder_;
@@ -114,7 +116,7 @@ class Builder {
   Experiment experiment_;
   std::set<std::string> ids_;
   std::map<std::string, std::string> digests_;
-  std::map<std::pair<std::string, DType>, std::optional<BadValue>> bad_values_;
+  std::map<std::tuple<std::string, DType, bool>, std::optional<BadValue>> bad_values_;
 };
 
 struct Sweep {

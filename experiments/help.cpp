@@ -39,8 +39,8 @@ numbers and prints a table. DIR/results.jsonl gets a line a case.
   --resume         go on with the results in DIR: cases that are there and need
                    not run again are skipped
   --save-outputs   write O and LSE to DIR/ID.safetensors
-  --save-inputs    write Q, K and V to DIR/ID.inputs.safetensors, usable as an
-                   input file
+  --save-inputs    write Q, K and V (with a layer hidden states and weights) to
+                   DIR/ID.inputs.safetensors, usable as an input file
   --timeline FILE  write what each rank does when, in one more forward of each
                    case, for chrome://tracing or ui.perfetto.dev
 )";
@@ -52,6 +52,9 @@ diagram; the verdict. Touches no device.
 
   --json           machine-readable: {"schema": 1, "cases": [...]}
   --operations     every operation of every rank
+  --tflops N --gbps N
+                   with problem.layer: estimate both sources of K and V for ranks of
+                   10^12 N FLOP/s that send 10^9 N bytes a second each
   --ranks LIST     only these ranks, as in 5, 0-3 or 0-3,7; a case of a sweep
                    that has fewer shows those that it has
 )";

@@ -7,14 +7,14 @@ namespace ringfold {
 void HostBlocks::fill(BlockId id, const InputSource& inputs, const std::function<void()>& tick) const {
   const BoundBlock bound = executor_.bound(id);
   const Block& block = *bound.block;
-  const bool is_kv = block.kind == BlockKind::kv;
+  const std::vector<InputTensor> planes = input_planes(block.kind);
   const auto* recipe = inputs.generated();
   std::vector<std::byte> staged;
   bool is_staged = false;
   const std::unique_ptr<Queue> queue = kernel_.device().make_queue();
-  for (int plane = 0; plane < (is_kv ? 2 : 1); ++plane) {
-    Tensor tensor = plane_tensor(block, bound.data, plane, dim_);
-    const InputTensor which = !is_kv ? InputTensor::q : plane == 0 ? InputTensor::k : InputTensor::v;
+  for (size_t plane = 0; plane < planes.size(); ++plane) {
+    Tensor tensor = plane_tensor(block, bound.data, static_cast<int>(plane), dim_);
+    const InputTensor which = planes[plane];
     if (recipe != nullptr && kernel_.generate(*queue, *recipe, which, tensor)) continue;
     if (!is_here() && !is_staged) {
       staged.resize(static_cast<size_t>(bytes_of(block, dim_)));

@@ -44,7 +44,7 @@ class SchemaMaker {
  private:
   json key_of(const KeySpec& key) const {
     json schema = value_of(key);
-    schema["description"] = std::string(key.help) + (key.unbuilt.empty() ? "" : fmt::format(" ({})", key.unbuilt));
+    schema["description"] = key.help;
     if (!key.default_text.empty()) schema["default"] = default_of(key);
     return schema;
   }

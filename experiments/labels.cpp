@@ -71,6 +71,8 @@ std::string common_text(const std::vector<Row>& rows) {
   same("/problem/softcap", "softcap {}");
   same("/problem/rope/style", "rope {}");
   same("/problem/kv/page_size", "pages of {}");
+  same("/problem/layer/hidden", "hidden {}");
+  same("/problem/layer/source", "{}");
   same("/problem/dtype", "{}");
   same("/cluster/sp", "sp {}");
   same("/cluster/tp", "tp {}", "1");

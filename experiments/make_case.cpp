@@ -52,6 +52,11 @@ Problem problem_of(const json& values) {
     problem.rope = {rope.at("theta").get<double>(),
                     value_named(rope.at("style").get<std::string>(), {RopeStyle::half, RopeStyle::interleaved})};
   }
+  if (values.contains("layer")) {
+    const json& layer = values["layer"];
+    problem.layer = {layer.at("hidden").get<int64_t>(),
+                     value_named(layer.at("source").get<std::string>(), {KvSource::exchange, KvSource::recompute})};
+  }
   return problem;
 }
 
@@ -68,22 +73,6 @@ void add_reason(std::string& reasons, std::string_view reason) {
   if (reason.empty()) return;
   if (!reasons.empty()) reasons += "; ";
   reasons += reason;
-}
-
-/// Why keys that the case sets cannot be honoured yet.
-std::string unbuilt_keys(const json& values) {
-  std::string reasons;
-  for (const KeySpec& key : key_table()) {
-    if (key.unbuilt.empty()) continue;
-    std::string pointer = fmt::format("/{}", key.path);
-    for (char& c : pointer) c = c == '.' ? '/' : c;
-    const json::json_pointer place(pointer);
-    if (!values.contains(place)) continue;
-    const json& value = values.at(place);
-    const bool is_default = !key.default_text.empty() && value.dump() == key.default_text;
-    if (!is_default) add_reason(reasons, fmt::format("{} ({})", key.unbuilt, key.path));
-  }
-  return reasons;
 }
 
 }  // namespace
@@ -126,7 +115,6 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
   }
 
   add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);
-  add_reason(c.unsupported_reason, unbuilt_keys(values));
   add_reason(c.unbuilt_backend, find_name(words.transports, c.transport)->unbuilt);
   add_reason(c.unbuilt_backend, find_name(words.kernels, c.kernel)->unbuilt);
   c.canonical = values.dump();

@@ -62,29 +62,26 @@ void OutputFile::write(const OutputRows& rows) {
 
 void save_inputs(const std::string& path, const InputSource& inputs) {
   const Problem& problem = inputs.problem();
-  const Heads& heads = problem.heads;
-  SafetensorsWriter writer(path, {{"q", {problem.query_tokens(), heads.query, heads.dim}},
-                                  {"k", {problem.kv_tokens(), heads.kv, heads.dim}},
-                                  {"v", {problem.kv_tokens(), heads.kv, heads.dim}}});
-  for (InputTensor tensor : {InputTensor::q, InputTensor::k, InputTensor::v}) {
-    const bool is_q = tensor == InputTensor::q;
-    const int64_t count = is_q ? heads.query : heads.kv;
-    const std::string name = is_q ? "q" : tensor == InputTensor::k ? "k" : "v";
-    int64_t row = 0;
+  std::vector<SafetensorsShape> shapes;
+  for (const InputTensor tensor : given_tensors(problem)) shapes.push_back(file_shape(problem, tensor));
+  SafetensorsWriter writer(path, shapes);
+  for (const InputTensor tensor : given_tensors(problem)) {
+    const InputShape shape = input_shape(problem, tensor);
+    int64_t first = 0;
     std::vector<float> one_head;
     std::vector<float> values;
-    for_pieces(is_q ? query_set(problem) : kv_set(problem), [&](const TokenRange& range) {
-      one_head.resize(static_cast<size_t>(range.size() * heads.dim));
-      values.resize(static_cast<size_t>(range.size() * count * heads.dim));
-      for (int64_t head = 0; head < count; ++head) {
+    for_pieces(shape.rows, [&](const TokenRange& range) {
+      one_head.resize(static_cast<size_t>(range.size() * shape.channels));
+      values.resize(one_head.size() * static_cast<size_t>(shape.heads));
+      for (int64_t head = 0; head < shape.heads; ++head) {
         inputs.read(tensor, range, head, one_head.data());
-        for (int64_t token = 0; token < range.size(); ++token) {
-          std::copy_n(one_head.data() + token * heads.dim, heads.dim,
-                      values.data() + (token * count + head) * heads.dim);
+        for (int64_t row = 0; row < range.size(); ++row) {
+          std::copy_n(one_head.data() + row * shape.channels, shape.channels,
+                      values.data() + (row * shape.heads + head) * shape.channels);
         }
       }
-      writer.write_rows(name, row, values);
-      row += range.size();
+      writer.write_rows(std::string(to_string(tensor)), first, values);
+      first += range.size();
     });
   }
   writer.finish();

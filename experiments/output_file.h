@@ -25,7 +25,7 @@ class OutputFile {
   SafetensorsWriter writer_;
 };
 
-/// Writes q, k and v, usable as an input file.
+/// Writes what is given, q, k and v or x, wq, wk and wv, usable as an input file.
 void save_inputs(const std::string& path, const InputSource& inputs);
 
 }  // namespace ringfold

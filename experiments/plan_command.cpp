@@ -1,6 +1,7 @@
 #include "experiments/commands.h"
 #include "experiments/experiment.h"
 #include "experiments/grid.h"
+#include "experiments/kv_sources.h"
 #include "experiments/load.h"
 #include "experiments/planned_case.h"
 #include "experiments/rank_list.h"
@@ -30,6 +31,7 @@ std::string rank_table(const PlannedCase& planned, const std::vector<int>& ranks
   for (const char* title : {"rank", "steps", "attends", "sent", "received", "GFLOP", "memory"}) {
     columns.push_back({title, false, 10, {}});
   }
+  if (!cost.projection_flops.empty()) columns.push_back({"projected", false, 10, {}});
   if (!cost.pages.empty()) columns.push_back({"pages", false, 10, {}});
   for (const int number : ranks) {
     const auto rank = static_cast<size_t>(number);
@@ -40,19 +42,33 @@ std::string rank_table(const PlannedCase& planned, const std::vector<int>& ranks
                                       bytes_text(cost.received_bytes[rank]),
                                       number_text(cost.flops[rank] / 1e9),
                                       bytes_text(cost.peak_bytes[rank])};
+    if (!cost.projection_flops.empty()) cells.push_back(number_text(cost.projection_flops[rank] / 1e9));
     if (!cost.pages.empty()) cells.push_back(std::to_string(cost.pages[rank]));
     for (size_t i = 0; i < cells.size(); ++i) columns[i].cells.push_back(cells[i]);
   }
   return grid_text(std::move(columns), {}, 0);
 }
 
+/// What to weigh plans by: as asked for, or as a device's kernel and transport say of themselves.
+std::optional<AssumedRates> rates_of(const Case& item, const PlanOptions& options) {
+  if (options.tflops > 0) return plain_rates(options.tflops, options.gbps);
+  const AssumedRates rates = assumed_rates(item);
+  if (rates.is_device() && rates.link_bytes_per_second > 0) return rates;
+  return std::nullopt;
+}
+
 std::string totals_text(const Cost& cost) {
   const auto sum = [](const std::vector<int64_t>& values) {
     return std::accumulate(values.begin(), values.end(), int64_t{0});
   };
-  return fmt::format("all ranks: {} sent (at least {}), {} GFLOP, imbalance {:.2f}\n", bytes_text(sum(cost.sent_bytes)),
-                     bytes_text(sum(cost.minimum_sent_bytes)),
-                     number_text(std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0) / 1e9), cost.imbalance);
+  const auto gflop = [](const std::vector<double>& flops) {
+    return number_text(std::accumulate(flops.begin(), flops.end(), 0.0) / 1e9);
+  };
+  const std::string projected =
+      cost.projection_flops.empty() ? "" : fmt::format(", {} GFLOP projected", gflop(cost.projection_flops));
+  return fmt::format("all ranks: {} sent (at least {}), {} GFLOP{}, imbalance {:.2f}\n",
+                     bytes_text(sum(cost.sent_bytes)), bytes_text(sum(cost.minimum_sent_bytes)), gflop(cost.flops),
+                     projected, cost.imbalance);
 }
 
 void print_case(const PlannedCase& planned, const std::string& label, const PlanOptions& options,
@@ -65,6 +81,10 @@ void print_case(const PlannedCase& planned, const std::string& label, const Plan
   const std::vector<int> ranks = list.among(planned.item.cluster.ranks());
   fmt::print("{}{}\n{}\n", rank_table(planned, ranks), totals_text(*planned.outcome.plan),
              print_diagram(*planned.schedule));
+  if (planned.item.problem.layer) {
+    const auto rates = rates_of(planned.item, options);
+    fmt::print("{}\n", sources_text(compare_sources(planned, rates), rates));
+  }
   if (options.operations) fmt::print("{}\n", print_text(*planned.schedule, ranks));
 }
 
@@ -80,6 +100,9 @@ void print_json_case(const PlannedCase& planned, const PlanOptions& options, con
   json["verdict"] = verdict_of(planned);
   json["reason"] = planned.outcome.reason;
   if (planned.is_proved()) json["plan"] = plan_json(*planned.outcome.plan);
+  if (planned.is_proved() && item.problem.layer) {
+    json["sources"] = sources_json(compare_sources(planned, rates_of(item, options)));
+  }
   std::string text = json.dump();
   if (!options.operations || !planned.is_proved()) {
     fmt::print("{}", text);

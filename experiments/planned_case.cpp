@@ -28,20 +28,9 @@ bool is_on(const Case& item, std::string_view pass) {
   return found == item.passes.end() || found->second;
 }
 
-/// What passes may assume of the case's kernel and transport.
-AssumedRates rates_of(const Case& item) {
-  const KernelInfo* kernel = find_kernel(item.kernel);
-  const TransportInfo* transport = find_transport(item.transport);
-  AssumedRates rates = kernel == nullptr ? AssumedRates{} : kernel->rates;
-  if (transport == nullptr) return rates;
-  rates.link_bytes_per_second = transport->link_bytes_per_second;
-  rates.exchange_seconds = transport->exchange_seconds;
-  return rates;
-}
-
 Schedule prove_and_improve(const Case& item, Schedule schedule) {
   prove(schedule, "");
-  const AssumedRates rates = rates_of(item);
+  const AssumedRates rates = assumed_rates(item);
   for (const Pass& pass : pass_table()) {
     if (!is_on(item, pass.name)) continue;
     schedule = pass.apply(std::move(schedule), rates);
@@ -133,6 +122,16 @@ std::string missing_kernel(PlannedCase& planned, const TransportInfo& transport,
 }
 
 }  // namespace
+
+AssumedRates assumed_rates(const Case& item) {
+  const KernelInfo* kernel = find_kernel(item.kernel);
+  const TransportInfo* transport = find_transport(item.transport);
+  AssumedRates rates = kernel == nullptr ? AssumedRates{} : kernel->rates;
+  if (transport == nullptr) return rates;
+  rates.link_bytes_per_second = transport->link_bytes_per_second;
+  rates.exchange_seconds = transport->exchange_seconds;
+  return rates;
+}
 
 PlannedCase plan_case(const Case& item) {
   PlannedCase planned;

@@ -2,6 +2,7 @@
 
 #include "experiments/case.h"
 #include "experiments/row.h"
+#include "lib/assumed_rates.h"
 #include "lib/kernel.h"
 #include "lib/schedule.h"
 
@@ -23,6 +24,9 @@ struct PlannedCase {
 
 /// Plans, proves, applies the passes and proves what each of them returns. Touches no device. Never throws Error.
 PlannedCase plan_case(const Case& item);
+
+/// What passes may assume of the case's kernel and transport.
+AssumedRates assumed_rates(const Case& item);
 
 /// Why this machine cannot run the case: its transport or its kernel is missing or does not take the problem, or the
 /// ranks that run here need more memory than there is. Empty if it can. Finds out what its devices need.

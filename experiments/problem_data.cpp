@@ -6,6 +6,7 @@
 #include "experiments/safetensors.h"
 #include "lib/error.h"
 #include "lib/kernel.h"
+#include "lib/projected_inputs.h"
 #include "lib/shards.h"
 #include "lib/stop.h"
 
@@ -24,37 +25,35 @@ InputKind kind_of(const std::string& name) {
   RINGFOLD_INVARIANT(false, "no inputs are called '{}'", name);
 }
 
-std::vector<float> read_tensor(const SafetensorsReader& reader, const std::string& name, int64_t rows,
-                               int64_t elements) {
-  std::vector<float> values(static_cast<size_t>(rows * elements));
-  reader.read_rows(name, 0, rows, values);
-  return values;
-}
-
-std::unique_ptr<InputSource> make_source(const Case& item, const Problem& problem) {
+/// What is given: Q, K and V, or hidden states and weights.
+std::unique_ptr<InputSource> make_given(const Case& item, const Problem& problem) {
   if (!item.inputs.generate.empty()) {
     return std::make_unique<GeneratedInputs>(problem, kind_of(item.inputs.generate),
                                              static_cast<uint64_t>(item.inputs.seed));
   }
   check_input_file(item.inputs.file, problem);
   const SafetensorsReader reader(item.inputs.file);
-  const Heads& heads = problem.heads;
-  return std::make_unique<StoredInputs>(problem,
-                                        read_tensor(reader, "q", problem.query_tokens(), heads.query * heads.dim),
-                                        read_tensor(reader, "k", problem.kv_tokens(), heads.kv * heads.dim),
-                                        read_tensor(reader, "v", problem.kv_tokens(), heads.kv * heads.dim));
+  std::vector<std::vector<float>> tensors;
+  for (const InputTensor tensor : given_tensors(problem)) {
+    const InputShape shape = input_shape(problem, tensor);
+    tensors.emplace_back(static_cast<size_t>(shape.elements()));
+    reader.read_rows(std::string(to_string(tensor)), 0, shape.rows.size(), tensors.back());
+  }
+  return std::make_unique<StoredInputs>(problem, std::move(tensors));
 }
 
 /// Of one round's problem, where there are rounds.
 std::unique_ptr<InputSource> make_source(const Case& item) {
-  std::unique_ptr<InputSource> whole = make_source(item, whole_problem(item));
+  std::unique_ptr<InputSource> whole = make_given(item, whole_problem(item));
+  if (item.problem.layer) whole = std::make_unique<ProjectedInputs>(std::move(whole));
   if (!item.round) return whole;
   return std::make_unique<RoundInputs>(item.problem, std::move(whole));
 }
 
 /// What decides about the values of inputs and outputs: not where they lie.
 std::string key_of(const Case& item) {
-  const Problem& problem = item.problem;
+  Problem problem = item.problem;
+  if (problem.layer) problem.layer->source = KvSource::exchange;
   std::string key =
       fmt::format("{} {} {} {} {} {} {}", to_string(problem.mask), to_string(problem.dtype), problem.softmax_scale(),
                   problem.heads.query, problem.heads.kv, problem.heads.dim,
@@ -102,9 +101,13 @@ void prepare(Judge& judge, const Problem& problem, const TokenSet& rows, const H
   }
 }
 
+/// Of what is kept in memory: Q, K and V, or the weights.
 int64_t input_elements(const Problem& problem) {
-  return problem.heads.dim *
-         (problem.query_tokens() * problem.heads.query + 2 * problem.kv_tokens() * problem.heads.kv);
+  int64_t elements = 0;
+  for (const InputTensor tensor : given_tensors(problem)) {
+    if (tensor != InputTensor::x) elements += input_shape(problem, tensor).elements();
+  }
+  return elements;
 }
 
 }  // namespace
@@ -126,7 +129,7 @@ const InputSource& ProblemData::inputs(const Case& item) {
   // A device makes its own.
   const KernelInfo* kernel = find_kernel(item.kernel);
   const bool is_for_host = kernel == nullptr || kernel->devices == nullptr;
-  if (is_generated && is_for_host && cached_ == nullptr &&
+  if (is_generated && is_for_host && !item.problem.layer && cached_ == nullptr &&
       processes_here_ * shared_bytes(item) < available_memory_bytes() / 4) {
     cached_ = std::make_unique<CachedInputs>(*source_);
   }

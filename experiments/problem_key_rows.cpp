@@ -126,19 +126,18 @@ std::vector<KeySpec> problem_extra_keys() {
        .help = "so many such rounds, one after the other"},
       {.path = "problem.layer",
        .type = KeyType::map,
-       .unbuilt = "the layer around the attention is not built yet",
-       .help = "projections around the attention"},
+       .help = "the layer around the attention: Q, K and V are projected from hidden states"},
       {.path = "problem.layer.hidden",
        .type = KeyType::integer,
        .is_required = true,
        .min = 1,
        .max = kMaxCount,
-       .help = "channels of a token"},
+       .help = "channels of a hidden state"},
       {.path = "problem.layer.source",
        .type = KeyType::word,
        .default_text = "exchange",
        .words = {"exchange", "recompute"},
-       .help = "K and V of other ranks are received, or projected again by every rank"},
+       .help = "K and V of other ranks are received, or every rank projects them itself"},
   };
 }
 

@@ -26,11 +26,11 @@ std::vector<Sequence> sequences_of(const std::vector<std::vector<int64_t>>& roun
   return sequences;
 }
 
-/// Tokens of the K and V that each rank of the first group starts with.
+/// Tokens of the K and V that each rank of the first group starts with or projects.
 std::vector<TokenSet> held_in(const Schedule& schedule) {
   std::vector<TokenSet> held(static_cast<size_t>(schedule.cluster.sp));
   for (size_t rank = 0; rank < held.size(); ++rank) {
-    for (const BlockId id : schedule.ranks[rank].inputs) {
+    for (const BlockId id : own_blocks(schedule.ranks[rank])) {
       const Block& block = schedule.ranks[rank].blocks[static_cast<size_t>(id)];
       if (block.kind == BlockKind::kv) held[rank] = unite(held[rank], block.tokens);
     }
@@ -112,6 +112,8 @@ Problem whole_problem(const Case& item) {
 std::vector<TokenSet> cache_after(const Case& item, const Schedule& schedule) {
   const Problem& problem = schedule.problem;
   if (!item.round || problem.placement == PlacementKind::heads) return {};
+  RINGFOLD_CHECK(!problem.layer || problem.layer->source == KvSource::exchange, ExitCode::unavailable,
+                 "problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round");
   const std::vector<TokenSet> held = held_in(schedule);
   const TokenSet cached = subtract(kv_set(problem), query_set(problem));
   int64_t tokens = 0;

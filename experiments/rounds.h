@@ -28,6 +28,9 @@ class RoundInputs final : public InputSource {
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override {
     whole_->read(tensor, tokens, head, out);
   }
+  void read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override {
+    whole_->read_doubts(tensor, tokens, head, out);
+  }
   std::optional<InputKind> kind() const override { return whole_->kind(); }
   const GeneratedInputs* generated() const override { return whole_->generated(); }
   /// A full mask shows the whole's rows keys that are not there yet.

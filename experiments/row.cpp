@@ -61,7 +61,9 @@ Row timing_json(const Case& item, const Outcome& outcome) {
   timing["ranks_ms"] = std::move(repeats);
   if (outcome.plan && !outcome.plan->flops.empty()) {
     const std::vector<double>& flops = outcome.plan->flops;
-    const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
+    const std::vector<double>& projected = outcome.plan->projection_flops;
+    const double all = std::accumulate(projected.begin(), projected.end(),  //
+                                       std::accumulate(flops.begin(), flops.end(), 0.0));
     timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (middle_ms * 1e9));
   }
   if (is_decode(item.problem)) {
@@ -120,6 +122,7 @@ Row plan_json(const Cost& cost) {
   plan["sent_bytes"] = cost.sent_bytes;
   plan["received_bytes"] = cost.received_bytes;
   for (const double flops : cost.flops) plan["flops"].push_back(whole_number(flops));
+  for (const double flops : cost.projection_flops) plan["projection_flops"].push_back(whole_number(flops));
   plan["peak_bytes"] = cost.peak_bytes;
   plan["attends"] = cost.attends;
   plan["imbalance"] = number(cost.imbalance);

@@ -100,6 +100,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"/plan/sent_bytes", true, is_counts, "a list of whole numbers"},
     {"/plan/received_bytes", true, is_counts, "a list of whole numbers"},
     {"/plan/flops", true, is_plain_numbers, "a list of numbers"},
+    {"/plan/projection_flops", false, is_plain_numbers, "a list of numbers"},
     {"/plan/peak_bytes", true, is_counts, "a list of whole numbers"},
     {"/plan/attends", true, is_counts, "a list of whole numbers"},
     {"/plan/imbalance", true, is_number, "a number"},

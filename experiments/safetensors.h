@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lib/inputs.h"
 #include "lib/problem.h"
 
 #include <cstdint>
@@ -25,8 +26,17 @@ struct SafetensorsEntry {
 /// Throws Error(configuration) naming the file and the fault.
 std::map<std::string, SafetensorsEntry> read_safetensors_header(const std::string& path);
 
-/// Throws Error(configuration) unless the file holds q [query tokens, query heads, dim], k and v [kv tokens, kv heads,
-/// dim], in the problem's dtype or in fp32; names the tensor and both shapes.
+struct SafetensorsShape {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+
+/// How a tensor of a problem stands in a file: q [query tokens, query heads, dim], k and v [kv tokens, kv heads, dim];
+/// x [kv tokens, hidden], wq [hidden, query heads * dim], wk and wv [hidden, kv heads * dim].
+SafetensorsShape file_shape(const Problem& problem, InputTensor tensor);
+
+/// Throws Error(configuration) unless the file holds what the problem is given as, in its dtype or in fp32; names the
+/// tensor and both shapes.
 void check_input_file(const std::string& path, const Problem& problem);
 
 /// Reads rows of a safetensors file as fp32, whatever their dtype; may be shared by threads.
@@ -47,19 +57,14 @@ class SafetensorsReader {
 
 /// A number that no case can use: NaN, infinite, or infinite once it is rounded to the case's dtype.
 struct BadValue {
-  std::string tensor;  ///< q, k or v
-  int64_t index = 0;   ///< of the element, row-major
+  InputTensor tensor = InputTensor::q;
+  int64_t index = 0;  ///< of the element, row-major
   float value = 0;
 };
-/// The first one in q, k and v of a file that check_input_file has accepted. Reads all of it.
-std::optional<BadValue> find_bad_value(const std::string& path, DType dtype);
+/// The first one in what a file that check_input_file has accepted gives to the problem. Reads all of it.
+std::optional<BadValue> find_bad_value(const std::string& path, const Problem& problem);
 /// "tensor 'k' at [17, 1, 3] (sequence 0, position 17, head 1, channel 3) is nan; allowed: finite numbers".
 std::string describe(const BadValue& bad, const Problem& problem);
-
-struct SafetensorsShape {
-  std::string name;
-  std::vector<int64_t> shape;
-};
 
 /// Writes fp32 tensors to a new file, in any order of rows and with less memory than the tensors. The file appears
 /// under its name only in finish(), whole and flushed to disk; until then (or without it) only "PATH.tmp" exists, which

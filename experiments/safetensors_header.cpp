@@ -156,7 +156,8 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 }
 
 void check_tensor(const std::string& path, const std::map<std::string, SafetensorsEntry>& entries,
-                  const std::string& name, const std::vector<int64_t>& shape, DType dtype) {
+                  const SafetensorsShape& wanted, DType dtype) {
+  const auto& [name, shape] = wanted;
   const auto found = entries.find(name);
   RINGFOLD_CHECK(found != entries.end(), ExitCode::configuration, "{}: there is no tensor '{}'", path, name);
   const SafetensorsEntry& entry = found->second;
@@ -173,12 +174,19 @@ std::map<std::string, SafetensorsEntry> read_safetensors_header(const std::strin
   return HeaderReader(path).read();
 }
 
+SafetensorsShape file_shape(const Problem& problem, InputTensor tensor) {
+  const InputShape shape = input_shape(problem, tensor);
+  const std::string name(to_string(tensor));
+  if (tensor == InputTensor::x) return {name, {shape.rows.size(), shape.channels}};
+  if (tensor >= InputTensor::wq) return {name, {shape.rows.size(), shape.heads * shape.channels}};
+  return {name, {shape.rows.size(), shape.heads, shape.channels}};
+}
+
 void check_input_file(const std::string& path, const Problem& problem) {
   const std::map<std::string, SafetensorsEntry> entries = read_safetensors_header(path);
-  const Heads& heads = problem.heads;
-  check_tensor(path, entries, "q", {problem.query_tokens(), heads.query, heads.dim}, problem.dtype);
-  check_tensor(path, entries, "k", {problem.kv_tokens(), heads.kv, heads.dim}, problem.dtype);
-  check_tensor(path, entries, "v", {problem.kv_tokens(), heads.kv, heads.dim}, problem.dtype);
+  for (const InputTensor tensor : given_tensors(problem)) {
+    check_tensor(path, entries, file_shape(problem, tensor), problem.dtype);
+  }
 }
 
 }  // namespace ringfold

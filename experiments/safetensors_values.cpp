@@ -21,32 +21,35 @@ bool all_safe(const std::vector<float>& values) {
   return safe;
 }
 
-/// What q, k and v hold in a row of the problem, for messages.
+/// Where the value stands in the problem, for messages.
 std::string place_of(const BadValue& bad, const Problem& problem) {
-  const bool is_q = bad.tensor == "q";
-  const int64_t heads = is_q ? problem.heads.query : problem.heads.kv;
-  const int64_t channel = bad.index % problem.heads.dim;
-  const int64_t head = bad.index / problem.heads.dim % heads;
-  int64_t row = bad.index / problem.heads.dim / heads;
-  const std::string index = fmt::format("[{}, {}, {}]", row, head, channel);
-  for (size_t i = 0; i < problem.sequences.size(); ++i) {
-    const Sequence& sequence = problem.sequences[i];
-    const int64_t rows = is_q ? sequence.query : sequence.length();
-    if (row < rows) {
-      return fmt::format("{} (sequence {}, position {}, head {}, channel {})", index, i,
-                         is_q ? sequence.cached + row : row, head, channel);
+  const InputShape shape = input_shape(problem, bad.tensor);
+  const int64_t channel = bad.index % shape.channels;
+  const int64_t head = bad.index / shape.channels % shape.heads;
+  int64_t row = bad.index / shape.channels / shape.heads;
+  if (bad.tensor >= InputTensor::wq) {
+    return fmt::format("[{}, {}] (head {}, channel {})", row, head * shape.channels + channel, head, channel);
+  }
+  const bool has_heads = bad.tensor != InputTensor::x;
+  const std::string index = has_heads ? fmt::format("[{}, {}, {}]", row, head, channel)  //
+                                      : fmt::format("[{}, {}]", row, channel);
+  for (const TokenRange& range : shape.rows.ranges()) {
+    if (row < range.size()) {
+      return fmt::format("{} (sequence {}, position {}, {}channel {})", index, range.sequence, range.begin + row,
+                         has_heads ? fmt::format("head {}, ", head) : "", channel);
     }
-    row -= rows;
+    row -= range.size();
   }
   return index;
 }
 
 }  // namespace
 
-std::optional<BadValue> find_bad_value(const std::string& path, DType dtype) {
+std::optional<BadValue> find_bad_value(const std::string& path, const Problem& problem) {
   const SafetensorsReader reader(path);
   std::vector<float> values;
-  for (const char* name : {"q", "k", "v"}) {
+  for (const InputTensor tensor : given_tensors(problem)) {
+    const std::string name(to_string(tensor));
     const std::vector<int64_t>& shape = reader.entry(name).shape;
     const int64_t row_elements = std::accumulate(shape.begin() + 1, shape.end(), int64_t{1}, std::multiplies<>());
     const int64_t rows_at_once = std::max<int64_t>(1, kElementsAtOnce / std::max<int64_t>(1, row_elements));
@@ -56,15 +59,15 @@ std::optional<BadValue> find_bad_value(const std::string& path, DType dtype) {
       reader.read_rows(name, row, rows, values);
       if (all_safe(values)) continue;
       const auto bad = std::find_if(values.begin(), values.end(),
-                                    [dtype](float value) { return !std::isfinite(round_to(dtype, value)); });
-      if (bad != values.end()) return BadValue{name, row * row_elements + (bad - values.begin()), *bad};
+                                    [&](float value) { return !std::isfinite(round_to(problem.dtype, value)); });
+      if (bad != values.end()) return BadValue{tensor, row * row_elements + (bad - values.begin()), *bad};
     }
   }
   return std::nullopt;
 }
 
 std::string describe(const BadValue& bad, const Problem& problem) {
-  const std::string place = fmt::format("tensor '{}' at {}", bad.tensor, place_of(bad, problem));
+  const std::string place = fmt::format("tensor '{}' at {}", to_string(bad.tensor), place_of(bad, problem));
   if (std::isfinite(bad.value)) {
     return fmt::format("{} is {}, which is infinite in {}", place, bad.value, to_string(problem.dtype));
   }

@@ -120,6 +120,15 @@ class ShapeChecker {
     const std::optional<int64_t> dim = integer({"problem", "heads", "dim"});
     if (!heads || !dim) return;
     int64_t bytes = 0;
+    const int64_t hidden = integer({"problem", "layer", "hidden"}).value_or(0);
+    // Hidden states of all tokens, and weights of queries, keys and values.
+    if (__builtin_mul_overflow(tokens + 3 * *heads * *dim, hidden * 8, &bytes) || bytes > kMaxBytes) {
+      report({"problem", "layer", "hidden"},
+             fmt::format("problem.layer.hidden: {} channels for {} tokens and {} heads of {} channels; allowed: at "
+                         "most 2^57 in all",
+                         hidden, tokens, *heads, *dim));
+      return;
+    }
     if (__builtin_mul_overflow(tokens, *heads * *dim * 8, &bytes) || bytes > kMaxBytes) {
       report({"problem", name},
              fmt::format("problem.{}: {} tokens of {} heads of {} channels; allowed: at most 2^57 in all", name, tokens,
@@ -137,12 +146,23 @@ class ShapeChecker {
         diagnostics_.add(node->mark, fmt::format("inputs.{}: not together with inputs.file; give one of them", key));
       }
     }
+    check_layer_inputs(inputs);
     const YamlNode* digest = inputs.find("digest");
     if (digest == nullptr) return;
     if (!has_file) diagnostics_.add(digest->mark, "inputs.digest: needs inputs.file");
   }
 
  private:
+  /// Only Gaussian rows come of projections; the others need Q, K and V of their own making.
+  void check_layer_inputs(const YamlNode& inputs) {
+    const YamlNode* generate = inputs.find("generate");
+    if (generate == nullptr || generate->text == "gauss" || !values_.contains("/problem/layer"_json_pointer)) return;
+    diagnostics_.add(generate->mark,
+                     fmt::format("inputs.generate: no hidden states project to {}, but problem.layer needs some; "
+                                 "allowed: gauss, or inputs.file",
+                                 generate->text));
+  }
+
   std::optional<int64_t> integer(const Path& path) const {
     const json* value = &values_;
     for (const std::string& part : path) {

@@ -46,7 +46,6 @@ struct KeySpec {
   std::vector<std::string> words{};
   std::string_view pattern{};  ///< text: a regular expression for all of it, and the same in words
   std::string_view pattern_text{};
-  std::string_view unbuilt{};  ///< why a value other than the default makes the case skipped
   std::string_view help{};
 };
 

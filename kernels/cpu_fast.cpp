@@ -4,6 +4,7 @@
 
 #include "kernels/block_attender.h"
 #include "kernels/host_kernel.h"
+#include "kernels/tile_projector.h"
 #include "kernels/workers.h"
 #include "lib/error.h"
 
@@ -21,7 +22,7 @@ class CpuFast : public HostKernel {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.softcaps = can.rotates = can.pages = true;
+    can.softcaps = can.rotates = can.pages = can.projects = true;
     return can;
   }
 
@@ -34,6 +35,19 @@ class CpuFast : public HostKernel {
       attender.start(task, plan_);
       for (size_t block = next++; block < plan_.blocks.size(); block = next++) {
         attender.attend(plan_.blocks[block], queue);
+      }
+    };
+    workers_.run(std::ref(work));
+  }
+
+  void project(Queue& queue, const ProjectTask& task) override {
+    const std::vector<ProjectedTile> tiles = tiles_of(task);
+    std::atomic<size_t> next = 0;
+    const auto work = [&](int) {
+      TileProjector projector(task);
+      for (size_t tile = next++; tile < tiles.size(); tile = next++) {
+        projector.project(tiles[tile]);
+        queue.tick();
       }
     };
     workers_.run(std::ref(work));

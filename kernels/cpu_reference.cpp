@@ -29,6 +29,13 @@ Eigen::VectorXd load_row(const Tensor& tensor, int64_t head, int64_t row, int64_
   return values.cast<double>();
 }
 
+// Consecutive rows of a head.
+Matrix load_rows(const Tensor& tensor, int64_t head, int64_t first, int64_t rows, int64_t channels) {
+  Matrix values(rows, channels);
+  for (int64_t i = 0; i < rows; ++i) values.row(i) = load_row(tensor, head, first + i, channels);
+  return values;
+}
+
 Keys gather_keys(const AttendTask& task, int64_t sequence, int64_t kv_head) {
   struct Key {
     int64_t position;
@@ -86,7 +93,7 @@ class CpuReference : public HostKernel {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.softcaps = can.rotates = can.pages = true;
+    can.softcaps = can.rotates = can.pages = can.projects = true;
     return can;
   }
 
@@ -99,6 +106,24 @@ class CpuReference : public HostKernel {
         sequence = segment.sequence;
         attend_segment(queue, task, segment, head, keys);
       }
+    }
+  }
+
+  void project(Queue& queue, const ProjectTask& task) override {
+    constexpr int64_t kRowsAtOnce = 64;
+    for (int64_t head = task.to.heads.begin; head < task.to.heads.end; ++head) {
+      const Matrix w = load_rows(task.w, head, task.w.segments.front().row, task.hidden, task.dim);
+      for_common_rows(task.x.segments, task.to.segments, [&](const CommonRows& run) {
+        for (int64_t first = 0; first < run.tokens.size(); first += kRowsAtOnce) {
+          const int64_t rows = std::min(kRowsAtOnce, run.tokens.size() - first);
+          const Matrix x = load_rows(task.x, task.x.heads.begin, run.a_row + first, rows, task.hidden);
+          const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> made = (x * w).cast<float>();
+          for (int64_t i = 0; i < rows; ++i) {
+            store_floats(task.to.dtype, made.row(i).data(), task.dim, row_of(task.to, head, run.b_row + first + i));
+          }
+          queue.tick();
+        }
+      });
     }
   }
 

@@ -25,11 +25,16 @@ void CudaKernel::rotate(Queue& queue, const RotateTask& task) {
   enqueue_work(queue, task.prepared, [&] { return std::make_shared<CudaRotate>(device_, task); });
 }
 
+void CudaKernel::project(Queue& queue, const ProjectTask& task) {
+  enqueue_work(queue, task.prepared, [&] { return projections_.make(task); });
+}
+
 void CudaKernel::prepare(KernelTask& task) {
   if (auto* merge = std::get_if<MergeTask>(&task)) merge->prepared = make_merge(device_, *merge);
   if (auto* finish = std::get_if<FinishTask>(&task)) finish->prepared = make_finish(device_, *finish);
   if (auto* copy = std::get_if<CopyTask>(&task)) copy->prepared = std::make_shared<CudaCopy>(device_, *copy);
   if (auto* rotate = std::get_if<RotateTask>(&task)) rotate->prepared = std::make_shared<CudaRotate>(device_, *rotate);
+  if (auto* project = std::get_if<ProjectTask>(&task)) project->prepared = projections_.make(*project);
 }
 
 bool CudaKernel::generate(Queue& queue, const GeneratedInputs& inputs, InputTensor tensor, const Tensor& to) {

@@ -30,12 +30,10 @@ class Cudnn final : public CudaKernel {
   explicit Cudnn(const KernelOptions& options) : CudaKernel(options), memory_(cuda_device()) {}
 
   Capabilities capabilities() const override {
-    return {.memory = MemoryKind::cuda,
-            .folds = false,
-            .refuses = [](const Problem& problem) { return sdpa_support().refusal(problem); },
-            .finishes = true,
-            .rotates = true,
-            .pages = true};
+    Capabilities can = cuda_capabilities();
+    can.folds = false;
+    can.refuses = [](const Problem& problem) { return sdpa_support().refusal(problem); };
+    return can;
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

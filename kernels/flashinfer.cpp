@@ -60,13 +60,11 @@ class Flashinfer final : public CudaKernel {
         is_hopper_(!for_every_device && cuda_device_info(options.device).major == 9) {}
 
   Capabilities capabilities() const override {
-    return {.memory = MemoryKind::cuda,
-            .refuses = refusal,
-            .finishes = true,
-            .softcaps = true,
-            .approximates_tanh = true,
-            .rotates = true,
-            .pages = true};
+    Capabilities can = cuda_capabilities();
+    can.refuses = refusal;
+    can.softcaps = true;
+    can.approximates_tanh = true;
+    return can;
   }
 
   void attend(Queue& queue, const AttendTask& task) override {

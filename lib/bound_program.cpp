@@ -11,11 +11,14 @@ namespace ringfold {
 
 namespace {
 
-int planes_of(BlockKind kind) { return kind == BlockKind::kv || kind == BlockKind::state ? 2 : 1; }
+int planes_of(BlockKind kind) {
+  return kind == BlockKind::kv || kind == BlockKind::state || kind == BlockKind::wkv ? 2 : 1;
+}
 
 /// Elements of one row of one head of a plane.
 int64_t channels_of(BlockKind kind, int plane, int64_t dim) {
-  return kind == BlockKind::lse || (kind == BlockKind::state && plane == 1) ? 1 : dim;
+  const bool one = kind == BlockKind::lse || kind == BlockKind::hidden || (kind == BlockKind::state && plane == 1);
+  return one ? 1 : dim;
 }
 
 /// Resolves one program's operations, one after the other.
@@ -127,6 +130,15 @@ class Binder {
     bound_.tasks.emplace_back(CopyTask{plane(rotate.source, 1), plane(to, 1), dim_});
   }
 
+  void bind_one(int, const Project& project) {
+    const View to = whole(project.block);
+    name(to);
+    for (int p = 0; p < planes_of(block(project.block).kind); ++p) {
+      bound_.tasks.emplace_back(
+          ProjectTask{plane(project.source, 0), plane(project.weights, p), plane(to, p), problem_.layer->hidden, dim_});
+    }
+  }
+
   void bind_one(int, const Finish& finish) {
     name(finish.state);
     bound_.tasks.emplace_back(
@@ -184,6 +196,7 @@ void BoundOperation::compute(Kernel& kernel, Queue& queue) const {
     void operator()(const CopyTask& task) const { kernel.copy(queue, task); }
     void operator()(const FinishTask& task) const { kernel.finish(queue, task); }
     void operator()(const RotateTask& task) const { kernel.rotate(queue, task); }
+    void operator()(const ProjectTask& task) const { kernel.project(queue, task); }
   };
   for (const KernelTask& task : tasks) std::visit(Caller{kernel, queue}, task);
 }

@@ -93,6 +93,30 @@ class Agreement {
     return ok_;
   }
 
+  bool operator()(const Project& project) {
+    const Block& to = block(project.block);
+    if (!place_.schedule.problem.layer) return fail(Proof::data_flow, "projects, but the problem has no layer");
+    if (to.kind != BlockKind::kv && !kind(project.block, BlockKind::q)) return false;
+    if (!kind(project.source.block, BlockKind::hidden)) return false;
+    if (!kind(project.weights.block, to.kind == BlockKind::q ? BlockKind::wq : BlockKind::wkv)) return false;
+    const HeadRange channels{0, place_.schedule.problem.layer->hidden};
+    if (project.source.heads != channels) {
+      fail(Proof::data_flow, "reads channels {} of {}, but hidden states have {}", to_string(project.source.heads),
+           name(project.source.block), to_string(channels));
+    }
+    if (project.weights.tokens != block(project.weights.block).tokens) {
+      fail(Proof::data_flow, "reads rows {} of {}, not all", to_string(project.weights.tokens, 4),
+           name(project.weights.block));
+    }
+    if (to.rotated) fail(Proof::data_flow, "makes {}, which nobody has rotated", name(project.block));
+    if (to.tokens != project.source.tokens || to.heads != project.weights.heads) {
+      fail(Proof::data_flow, "makes {} from rows {} of {} and heads {} of {}", name(project.block),
+           to_string(project.source.tokens, 4), name(project.source.block), to_string(project.weights.heads),
+           name(project.weights.block));
+    }
+    return ok_;
+  }
+
   bool operator()(const Finish& finish) {
     const bool kinds[] = {kind(finish.state.block, BlockKind::state), kind(finish.out, BlockKind::out),
                           kind(finish.lse, BlockKind::lse)};

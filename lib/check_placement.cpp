@@ -29,6 +29,15 @@ bool held(const std::vector<Piece>& pieces, const TokenSet& tokens, const HeadRa
   return true;
 }
 
+/// The hidden states of all tokens of which the rank has Q or KV.
+std::vector<Piece> hidden_pieces(const Schedule& schedule, const Placement& wanted, size_t index) {
+  std::vector<Piece> pieces;
+  for (const auto* list : {&wanted.q[index], &wanted.kv[index]}) {
+    for (const Piece& piece : *list) pieces.push_back({piece.tokens, {0, schedule.problem.layer->hidden}});
+  }
+  return pieces;
+}
+
 void check_rank(const Schedule& schedule, size_t rank, const Placement& wanted, size_t index, Findings& findings) {
   const Program& program = schedule.ranks[rank];
   const auto check = [&](BlockId id, const std::vector<Piece>& pieces, const char* verb) {
@@ -38,8 +47,12 @@ void check_rank(const Schedule& schedule, size_t rank, const Placement& wanted, 
                  describe(program, id), verb, to_string(schedule.problem.placement));
   };
   for (const BlockId id : program.inputs) {
-    const bool q = program.blocks[static_cast<size_t>(id)].kind == BlockKind::q;
-    check(id, q ? wanted.q[index] : wanted.kv[index], "starts");
+    const BlockKind kind = program.blocks[static_cast<size_t>(id)].kind;
+    if (kind == BlockKind::q) check(id, wanted.q[index], "starts");
+    if (kind == BlockKind::kv) check(id, wanted.kv[index], "starts");
+    // Under recompute each rank is given the hidden states of all that it projects; weights lie where they are used.
+    const bool is_placed = schedule.problem.layer && schedule.problem.layer->source == KvSource::exchange;
+    if (kind == BlockKind::hidden && is_placed) check(id, hidden_pieces(schedule, wanted, index), "starts");
   }
   for (const BlockId id : program.outputs) {
     if (program.blocks[static_cast<size_t>(id)].kind == BlockKind::out) check(id, wanted.o[index], "ends");

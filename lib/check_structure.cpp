@@ -53,7 +53,7 @@ class ProgramWalk {
     const Block& it = at(id);
     const auto kind = static_cast<int>(it.kind);
     const auto dtype = static_cast<int>(it.dtype);
-    if (kind < 0 || kind > static_cast<int>(BlockKind::lse) || dtype < 0 || dtype > static_cast<int>(DType::fp16) ||
+    if (kind < 0 || kind > static_cast<int>(BlockKind::wkv) || dtype < 0 || dtype > static_cast<int>(DType::fp16) ||
         (it.layout != Layout::heads_outer && it.layout != Layout::tokens_outer)) {
       fail("block {} has an unknown kind, dtype or layout", id);
       return;
@@ -63,12 +63,29 @@ class ProgramWalk {
     if (it.dtype != wanted) fail("{} is {}, not {}", name(id), to_string(it.dtype), to_string(wanted));
     if (it.page_size < 0 || (it.page_size > 0 && it.kind != BlockKind::kv)) fail("{} is in pages", name(id));
     if (it.rotated && it.kind != BlockKind::q && it.kind != BlockKind::kv) fail("{} is rotated", name(id));
-    const Heads& heads = schedule_.problem.heads;
-    const int64_t most = it.kind == BlockKind::kv ? heads.kv : heads.query;
+    const bool of_layer = is_of_layer(it.kind);
+    if (of_layer && !schedule_.problem.layer) {
+      fail("{} is of a layer, but the problem has none", name(id));
+      return;
+    }
+    const int64_t most = most_heads(it.kind);
     if (it.heads.begin < 0 || it.heads.begin > it.heads.end || it.heads.end > most) {
       fail("{} is outside the problem's heads [0,{})", name(id), most);
     }
-    tokens(id);
+    if (it.kind == BlockKind::wq || it.kind == BlockKind::wkv) {
+      if (it.tokens != weight_rows(*schedule_.problem.layer)) fail("{} does not have a row a channel", name(id));
+    } else {
+      tokens(id);
+    }
+  }
+
+  static bool is_of_layer(BlockKind kind) {
+    return kind == BlockKind::hidden || kind == BlockKind::wq || kind == BlockKind::wkv;
+  }
+
+  int64_t most_heads(BlockKind kind) const {
+    if (kind == BlockKind::hidden) return schedule_.problem.layer->hidden;
+    return kind == BlockKind::kv || kind == BlockKind::wkv ? schedule_.problem.heads.kv : schedule_.problem.heads.query;
   }
 
   void tokens(BlockId id) {
@@ -80,18 +97,27 @@ class ProgramWalk {
         return;
       }
       const Sequence& sequence = sequences[static_cast<size_t>(range.sequence)];
-      const int64_t first = it.kind == BlockKind::kv ? 0 : sequence.cached;
+      const bool all = it.kind == BlockKind::kv || it.kind == BlockKind::hidden;
+      const int64_t first = all ? 0 : sequence.cached;
       if (first <= range.begin && range.end <= sequence.length()) continue;
       fail("{} holds tokens {}:[{},{}), but the {} of sequence {} are [{},{})", name(id), range.sequence, range.begin,
-           range.end, it.kind == BlockKind::kv ? "keys" : "queries", range.sequence, first, sequence.length());
+           range.end, all ? "keys" : "queries", range.sequence, first, sequence.length());
       return;
     }
   }
 
   void input(BlockId id) {
     if (!make(id)) return;
-    if (at(id).kind != BlockKind::q && at(id).kind != BlockKind::kv) fail("{} is an input", name(id));
-    if (at(id).rotated) fail("input {} is rotated by nobody", name(id));
+    const Block& it = at(id);
+    const bool is_projected = it.kind == BlockKind::q || it.kind == BlockKind::kv;
+    if (!is_projected && !is_of_layer(it.kind)) fail("{} is an input", name(id));
+    if (it.rotated) fail("input {} is rotated by nobody", name(id));
+    // What earlier forwards have projected may lie there; under recompute nothing does.
+    const Problem& problem = schedule_.problem;
+    if (!problem.layer || !is_projected) return;
+    const bool is_cache = it.kind == BlockKind::kv && problem.layer->source == KvSource::exchange &&
+                          intersect(it.tokens, query_set(problem)).empty();
+    if (!is_cache) fail("{} is an input, but is to be projected from hidden states", name(id));
   }
 
   void output(BlockId id) {
@@ -161,13 +187,16 @@ bool check_problem(const Schedule& schedule, Findings& findings) {
     return refuse("the problem's mask or dtype is unknown");
   }
   if (problem.rope && heads.dim % 2 != 0) return refuse("the problem rotates pairs of an odd number of channels");
+  if (problem.layer && problem.layer->hidden < 1) return refuse("the problem's hidden states have no channels");
   double tokens = 0;
   for (const Sequence& sequence : problem.sequences) {
     if (sequence.query < 0 || sequence.cached < 0) return refuse("the problem has a sequence of negative length");
     tokens += static_cast<double>(sequence.query) + static_cast<double>(sequence.cached);
   }
+  const double channels = problem.layer ? static_cast<double>(problem.layer->hidden) : 0;
   const auto row = 8.0 * static_cast<double>(heads.query) * (static_cast<double>(heads.dim) + 1);
-  if (tokens * row > 0x1p61) return refuse("the problem's bytes cannot be counted in 64 bits");
+  if (tokens * (row + 8 * channels) + channels * 2 * row > 0x1p61)
+    return refuse("the problem's bytes cannot be counted in 64 bits");
   const Cluster& cluster = schedule.cluster;
   const int64_t ranks = static_cast<int64_t>(cluster.sp) * cluster.tp;
   if (cluster.sp < 1 || cluster.tp < 1 || ranks != static_cast<int64_t>(schedule.ranks.size())) {

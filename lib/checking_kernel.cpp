@@ -115,6 +115,7 @@ Capabilities CheckingKernel::capabilities() const {
   both.softcaps = both.softcaps && judge.softcaps;
   both.rotates = both.rotates && judge.rotates;
   both.pages = both.pages && judge.pages;
+  both.projects = both.projects && judge.projects;
   both.refuses = [mine = both.refuses, other = judge.refuses](const Problem& problem) -> std::optional<std::string> {
     if (mine) {
       if (auto reason = mine(problem)) return reason;
@@ -192,6 +193,32 @@ void CheckingKernel::rotate(Queue& queue, const RotateTask& task) {
   judge_.rotate(queue, again);
   queue.synchronize();
   compare_bits("rotate", task.to, again.to, task.dim);
+}
+
+void CheckingKernel::project(Queue& queue, const ProjectTask& task) {
+  const Shadow to(task.to, task.dim);
+  ProjectTask again = task;
+  again.to = to.tensor();
+  again.prepared = nullptr;
+  judged_.project(queue, task);
+  judge_.project(queue, again);
+  queue.synchronize();
+  // Sums of other orders may round to the neighbouring number.
+  const double x = longest_row(task.x, task.hidden);
+  const double allowed = 2 * unit_roundoff(task.to.dtype) * longest_row(task.to, task.dim) +
+                         tolerance_ * x * std::sqrt(static_cast<double>(task.hidden)) * longest_row(task.w, task.dim);
+  const auto dim = static_cast<size_t>(task.dim);
+  std::vector<float> row(dim), other(dim);
+  for_each_pair(task.to, again.to, task.dim, [&](const QueryRow& at, const std::byte* mine, const std::byte* its) {
+    load_floats(task.to.dtype, mine, task.dim, row.data());
+    load_floats(task.to.dtype, its, task.dim, other.data());
+    double square = 0;
+    for (size_t c = 0; c < dim; ++c) square += (double{row[c]} - other[c]) * (double{row[c]} - other[c]);
+    ++rows_;
+    RINGFOLD_CHECK(std::sqrt(square) <= allowed, ExitCode::numerics,
+                   "project: the kernels differ for sequence {}, position {}, head {} by {:.3g} (allowed {:.3g})",
+                   at.sequence, at.position, at.head, std::sqrt(square), allowed);
+  });
 }
 
 void CheckingKernel::compare_states(std::string_view what, const StateTensor& got, const StateTensor& wanted,

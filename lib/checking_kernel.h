@@ -12,8 +12,8 @@ namespace ringfold {
 ///
 /// Allowed, for tolerance t, with V the longest row of v (or of a state merged or folded into) and S = 1 + scale |q|
 /// |k| of the longest rows of q and k: |dO|_2 <= t S V and |dLSE| <= t S; merges likewise with S = 1 + the largest
-/// finite |LSE|. finish, copy and rotate must agree in every bit. A search light, not the criterion: what a run must
-/// keep to is derived in docs/numerics.md.
+/// finite |LSE|; projected rows may differ by a step of their dtype as well. finish, copy and rotate must agree in
+/// every bit. A search light, not the criterion: what a run must keep to is derived in docs/numerics.md.
 class CheckingKernel final : public Kernel {
  public:
   CheckingKernel(Kernel& judged, Kernel& judge, double tolerance = 1e-5);
@@ -26,6 +26,7 @@ class CheckingKernel final : public Kernel {
   void finish(Queue& queue, const FinishTask& task) override;
   void copy(Queue& queue, const CopyTask& task) override;
   void rotate(Queue& queue, const RotateTask& task) override;
+  void project(Queue& queue, const ProjectTask& task) override;
 
   /// Rows compared so far.
   int64_t rows() const { return rows_; }

@@ -1,5 +1,6 @@
 #include "lib/compare.h"
 
+#include "lib/dtype.h"
 #include "lib/error.h"
 
 #include <algorithm>
@@ -40,12 +41,14 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   const double summed = std::hypot(sums.o, sums.w);  // where values cancel, what was added up is larger than O
   bounds.out = eps * ((8 + 2 * std::sqrt(m)) * summed + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
                sums.dust_v[merged] + dust * sums.o;
+  bounds.lse += sums.lse_doubt;
+  bounds.out += sums.out_doubt;
   if (how.approximate_tanh) {
     bounds.lse += 0x1p-10 * sums.t;
     bounds.out += 0x1p-10 * sums.peak * sums.w;
   }
   if (input == DType::fp32) return bounds;
-  const double u = input == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  const double u = unit_roundoff(input);
   const double g = output == DType::fp32 ? u * sums.w : u * summed;
   bounds.out += 1.5 * g + eps * (m / 4) * sums.o;
   if (input == DType::fp16) bounds.out += sums.f;

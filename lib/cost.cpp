@@ -22,6 +22,8 @@ class RankCost {
         count(*exchange, to);
       } else if (const auto* attend = std::get_if<Attend>(&operation)) {
         count(*attend);
+      } else if (const auto* project = std::get_if<Project>(&operation)) {
+        cost_.projection_flops[rank_] += projection_flops(schedule_.problem, program_, *project);
       }
     }
     for (size_t peer = 0; peer < to.size(); ++peer) {
@@ -32,9 +34,9 @@ class RankCost {
     }
     cost_.peak_bytes[rank_] = peak_bytes_of(program_, schedule_.problem.heads.dim);
     if (!schedule_.problem.page_size) return;
-    for (const BlockId id : program_.inputs) {
-      const Block& block = program_.blocks[static_cast<size_t>(id)];
-      if (block.page_size > 0) cost_.pages[rank_] += memory_rows(block) / block.page_size;
+    for (const Block& block : program_.blocks) {
+      // What is turned lies in pages of its own, beside those that it was made of.
+      if (block.page_size > 0 && !block.rotated) cost_.pages[rank_] += memory_rows(block) / block.page_size;
     }
   }
 
@@ -64,13 +66,21 @@ class RankCost {
   Cost& cost_;
 };
 
-double imbalance_of(const std::vector<double>& flops) {
+double imbalance_of(std::vector<double> flops, const std::vector<double>& projection_flops) {
+  for (size_t rank = 0; rank < projection_flops.size(); ++rank) flops[rank] += projection_flops[rank];
   const double sum = std::accumulate(flops.begin(), flops.end(), 0.0);
   if (sum == 0) return 1.0;
   return *std::max_element(flops.begin(), flops.end()) * static_cast<double>(flops.size()) / sum;
 }
 
 }  // namespace
+
+double projection_flops(const Problem& problem, const Program& program, const Project& project) {
+  const Block& made = program.blocks[static_cast<size_t>(project.block)];
+  const auto rows = static_cast<double>(made.tokens.size() * made.heads.size());
+  const auto elements = static_cast<double>(row_elements(made.kind, problem.heads.dim));
+  return 2 * static_cast<double>(problem.layer->hidden) * rows * elements;
+}
 
 Cost cost_of(const Schedule& schedule) {
   const size_t ranks = schedule.ranks.size();
@@ -79,11 +89,12 @@ Cost cost_of(const Schedule& schedule) {
     list->assign(ranks, 0);
   }
   cost.flops.assign(ranks, 0);
+  if (schedule.problem.layer) cost.projection_flops.assign(ranks, 0);
   if (schedule.problem.page_size) cost.pages.assign(ranks, 0);
   std::vector<int64_t> to(ranks, 0);
   for (size_t rank = 0; rank < ranks; ++rank) RankCost(schedule, rank, cost).run(to);
   cost.minimum_sent_bytes = minimum_sent_bytes(schedule);
-  cost.imbalance = imbalance_of(cost.flops);
+  cost.imbalance = imbalance_of(cost.flops, cost.projection_flops);
   return cost;
 }
 

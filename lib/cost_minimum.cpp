@@ -15,7 +15,7 @@ struct Rectangle {
   auto operator<=>(const Rectangle&) const = default;
 };
 
-/// What a rank starts with and what it attends, of Q or of KV.
+/// What a rank starts with or projects and what it attends, of Q or of KV.
 struct Rows {
   std::vector<Rectangle> held;
   std::vector<Rectangle> attended;
@@ -66,7 +66,7 @@ void append_attended_keys(Rows& rows, std::vector<Attended>& by_block, const Pro
 
 Rows rows_of(const Schedule& schedule, const Program& program, BlockKind kind) {
   Rows rows;
-  for (const BlockId id : program.inputs) {
+  for (const BlockId id : own_blocks(program)) {
     const Block& block = program.blocks[static_cast<size_t>(id)];
     if (block.kind == kind) append(rows.held, block.tokens, block.heads);
   }

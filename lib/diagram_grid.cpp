@@ -139,7 +139,7 @@ ShardMap::ShardMap(const Schedule& schedule) {
   for (int rank = 0; rank < schedule.cluster.sp; ++rank) {
     const Program& program = schedule.ranks[static_cast<size_t>(rank)];
     TokenSet own;
-    for (const BlockId id : program.inputs) {
+    for (const BlockId id : own_blocks(program)) {
       const Block& block = program.blocks[static_cast<size_t>(id)];
       if (block.kind == BlockKind::kv) own = unite(own, block.tokens);
     }

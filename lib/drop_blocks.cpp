@@ -1,5 +1,7 @@
 #include "lib/drop_blocks.h"
 
+#include "lib/lifetimes.h"
+
 #include <utility>
 
 namespace ringfold {
@@ -20,6 +22,16 @@ void drop_blocks(Program& program, const std::vector<bool>& dropped) {
   for (BlockId& block : program.inputs) rename(block);
   for (BlockId& block : program.outputs) rename(block);
   for (Operation& operation : program.operations) rename_blocks(operation, rename);
+}
+
+void drop_unread_inputs(Program& program) {
+  const Lifetimes lifetimes = lifetimes_of(program);
+  std::vector<bool> dropped(program.blocks.size(), false);
+  for (const BlockId id : program.inputs) {
+    dropped[static_cast<size_t>(id)] = lifetimes.reads[static_cast<size_t>(id)] == 0;
+  }
+  std::erase_if(program.inputs, [&](BlockId id) { return dropped[static_cast<size_t>(id)]; });
+  drop_blocks(program, dropped);
 }
 
 }  // namespace ringfold

@@ -29,6 +29,10 @@ void rename_blocks(Operation& operation, Rename&& rename) {
   } else if (auto* rotate = std::get_if<Rotate>(&operation)) {
     rename(rotate->source.block);
     rename(rotate->block);
+  } else if (auto* project = std::get_if<Project>(&operation)) {
+    rename(project->source.block);
+    rename(project->weights.block);
+    rename(project->block);
   } else if (auto* finish = std::get_if<Finish>(&operation)) {
     rename(finish->state.block);
     rename(finish->out);
@@ -38,5 +42,8 @@ void rename_blocks(Operation& operation, Rename&& rename) {
 
 /// Drops the marked blocks, which nothing names any more, and renumbers the rest.
 void drop_blocks(Program& program, const std::vector<bool>& dropped);
+
+/// Drops what a program starts with but never reads, such as keys that no query sees.
+void drop_unread_inputs(Program& program);
 
 }  // namespace ringfold

@@ -56,6 +56,11 @@ constexpr float round_to(DType dtype, float value) {
   return value;
 }
 
+/// Half the distance from 1 to the next number.
+constexpr double unit_roundoff(DType dtype) {
+  return dtype == DType::fp32 ? 0x1p-24 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
+}
+
 /// Converts `count` elements between fp32 and the dtype. 16-bit memory is aligned to 2 bytes.
 void load_floats(DType dtype, const void* from, int64_t count, float* to);
 void store_floats(DType dtype, const float* from, int64_t count, void* to);

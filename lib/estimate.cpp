@@ -1,5 +1,6 @@
 #include "lib/estimate.h"
 
+#include "lib/cost.h"
 #include "lib/lifetimes.h"
 
 #include <algorithm>
@@ -59,6 +60,9 @@ class Estimate {
         flops += 4.0 * static_cast<double>(visible_pairs(attend->mask, attend->q.tokens, kv.tokens)) *
                  static_cast<double>(query_heads * problem_.heads.dim);
       }
+    }
+    if (const auto* project = std::get_if<Project>(&operation)) {
+      flops += projection_flops(problem_, program_, *project);
     }
     return rates_.launch_seconds + flops / rates_.flops_per_second + moved / rates_.memory_bytes_per_second;
   }

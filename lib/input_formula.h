@@ -12,7 +12,8 @@ namespace ringfold {
 // and one multiplication, each correctly rounded: no library function, and nothing that could be contracted.
 
 enum class InputKind : uint8_t { gauss, peaked, count, needle, cancel };
-enum class InputTensor : uint8_t { q, k, v };
+/// Q, K and V; or, under a layer, hidden states and the weights that make them. 3 is taken: see input_row.
+enum class InputTensor : uint8_t { q = 0, k = 1, v = 2, x = 4, wq = 5, wk = 6, wv = 7 };
 
 /// What the elements of one problem have in common.
 struct InputRecipe {
@@ -21,6 +22,9 @@ struct InputRecipe {
   int64_t dim = 1;
   int64_t sink_units = 0;  ///< peaked: strongest query on the sink's channel
   NeedleScale needle;
+  // Weights: whole multiples of a power of two.
+  int64_t weight_deviation = 0;  ///< in units of which 2^16 make one multiple
+  float weight_unit = 0;
 };
 
 /// What the elements of one row have in common.
@@ -67,8 +71,24 @@ constexpr int64_t cancel_units(const InputRow& row, int64_t channel) {
   return channel == 0 ? 64 * units : -64 * units;
 }
 
+/// Hidden states and weights are normal, too, but rounded to whole numbers from -16 to 16, times a power of two. So a
+/// product of them is a whole number of at most 9 bits, and sums of more than a million in any order are exact in fp32:
+/// projections have one value, to the bit. `deviation`: 2^16 make 1.
+constexpr int64_t layer_multiple(uint64_t bits, int64_t deviation) {
+  constexpr int64_t kMost = 16;
+  const int64_t units = gauss_units(bits) * deviation;
+  const int64_t one = kUnitsOfOne << 16;
+  const int64_t rounded = units < 0 ? -((one / 2 - units) / one) : (one / 2 + units) / one;
+  return rounded < -kMost ? -kMost : rounded > kMost ? kMost : rounded;
+}
+
 /// The element, before it is rounded to the problem's dtype.
 constexpr float input_element(const InputRecipe& recipe, const InputRow& row, int64_t channel) {
+  if (row.tensor >= InputTensor::x) {
+    const uint64_t bits = element_bits(row.row_key, channel);
+    if (row.tensor == InputTensor::x) return static_cast<float>(layer_multiple(bits, int64_t{4} << 16)) * 0.25f;
+    return static_cast<float>(layer_multiple(bits, recipe.weight_deviation)) * recipe.weight_unit;
+  }
   const bool counts = recipe.kind == InputKind::count;
   if (counts && row.tensor == InputTensor::q) return 0.0f;
   if (counts && row.tensor == InputTensor::v) {

@@ -31,7 +31,47 @@ int64_t sink_units(double scale) {
   return std::llround(std::min(kSinkLogit / (64.0 * scale), 1e6) * static_cast<double>(kUnitsOfOne));
 }
 
+/// A deviation of 1 / sqrt(hidden), as 2 to 4 multiples of a power of two.
+void set_weights(int64_t hidden, InputRecipe& recipe) {
+  int exponent = 0;
+  const double multiples = 4 * std::frexp(1 / std::sqrt(static_cast<double>(hidden)), &exponent);
+  recipe.weight_deviation = std::llround(multiples * 0x1p16);
+  recipe.weight_unit = static_cast<float>(std::ldexp(1.0, exponent - 2));
+}
+
 }  // namespace
+
+std::string_view to_string(InputTensor tensor) {
+  switch (tensor) {
+    case InputTensor::q: return "q";
+    case InputTensor::k: return "k";
+    case InputTensor::v: return "v";
+    case InputTensor::x: return "x";
+    case InputTensor::wq: return "wq";
+    case InputTensor::wk: return "wk";
+    case InputTensor::wv: return "wv";
+  }
+  RINGFOLD_INVARIANT(false, "input tensor {}", static_cast<int>(tensor));
+}
+
+InputShape input_shape(const Problem& problem, InputTensor tensor) {
+  const Heads& heads = problem.heads;
+  switch (tensor) {
+    case InputTensor::q: return {query_set(problem), heads.query, heads.dim};
+    case InputTensor::k:
+    case InputTensor::v: return {kv_set(problem), heads.kv, heads.dim};
+    case InputTensor::x: return {kv_set(problem), 1, problem.layer->hidden};
+    case InputTensor::wq: return {weight_rows(*problem.layer), heads.query, heads.dim};
+    case InputTensor::wk:
+    case InputTensor::wv: return {weight_rows(*problem.layer), heads.kv, heads.dim};
+  }
+  RINGFOLD_INVARIANT(false, "input tensor {}", static_cast<int>(tensor));
+}
+
+std::vector<InputTensor> given_tensors(const Problem& problem) {
+  if (problem.layer) return {InputTensor::x, InputTensor::wq, InputTensor::wk, InputTensor::wv};
+  return {InputTensor::q, InputTensor::k, InputTensor::v};
+}
 
 std::string_view to_string(InputKind kind) {
   switch (kind) {
@@ -52,6 +92,34 @@ void InputSource::read_rotated(InputTensor tensor, const TokenRange& tokens, int
   }
 }
 
+void InputSource::read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t, float* out) const {
+  std::fill_n(out, tokens.size() * input_shape(problem_, tensor).channels, 0.0f);
+}
+
+double InputSource::row_doubt(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const {
+  if (!problem_.layer) return 0;
+  const auto dim = static_cast<size_t>(problem_.heads.dim);
+  std::vector<float> doubts(dim);
+  read_doubts(tensor, {sequence, position, position + 1}, head, doubts.data());
+  double squares = 0;
+  for (const double doubt : doubts) squares += doubt * doubt;
+  if (squares == 0 || !problem_.rope || tensor == InputTensor::v) return std::sqrt(squares);
+  // A pair in doubt turns as a whole, and each of the two is rounded once more.
+  std::vector<float> row(dim);
+  read(tensor, {sequence, position, position + 1}, head, row.data());
+  const bool half = problem_.rope->style == RopeStyle::half;
+  squares = 0;
+  for (size_t pair = 0; pair < dim / 2; ++pair) {
+    const size_t first = half ? pair : 2 * pair;
+    const size_t second = first + (half ? dim / 2 : 1);
+    const double doubt = std::hypot(doubts[first], doubts[second]);
+    if (doubt == 0) continue;
+    const double step = 2 * unit_roundoff(problem_.dtype) * (std::hypot(row[first], row[second]) + doubt);
+    squares += 2 * (doubt + step) * (doubt + step);
+  }
+  return std::sqrt(squares);
+}
+
 bool InputSource::known_answer(const QueryRow&, ReferenceRow&) const { return false; }
 
 GeneratedInputs::GeneratedInputs(const Problem& problem, InputKind kind, uint64_t seed) : InputSource(problem) {
@@ -60,6 +128,7 @@ GeneratedInputs::GeneratedInputs(const Problem& problem, InputKind kind, uint64_
   recipe_.dim = problem.heads.dim;
   recipe_.sink_units = sink_units(problem.softmax_scale());
   recipe_.needle = needle_scale(problem.softmax_scale());
+  if (problem.layer) set_weights(problem.layer->hidden, recipe_);
 }
 
 InputRow GeneratedInputs::row(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const {
@@ -70,58 +139,52 @@ InputRow GeneratedInputs::row(InputTensor tensor, int64_t sequence, int64_t posi
 }
 
 void GeneratedInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
+  const int64_t channels = tensor == InputTensor::x ? problem().layer->hidden : recipe_.dim;
   for (int64_t position = tokens.begin; position < tokens.end; ++position) {
     const InputRow values = row(tensor, tokens.sequence, position, head);
-    for (int64_t channel = 0; channel < recipe_.dim; ++channel) {
+    for (int64_t channel = 0; channel < channels; ++channel) {
       *out++ = round_to(problem().dtype, input_element(recipe_, values, channel));
     }
   }
 }
 
-StoredInputs::StoredInputs(const Problem& problem, std::vector<float> q, std::vector<float> k, std::vector<float> v)
-    : InputSource(problem), tensors_{std::move(q), std::move(k), std::move(v)} {
-  const Heads& heads = problem.heads;
-  const int64_t sizes[3] = {problem.query_tokens() * heads.query * heads.dim,
-                            problem.kv_tokens() * heads.kv * heads.dim, problem.kv_tokens() * heads.kv * heads.dim};
-  for (int i = 0; i < 3; ++i) {
-    RINGFOLD_CHECK(static_cast<int64_t>(tensors_[i].size()) == sizes[i], ExitCode::configuration,
-                   "input {}: {} elements, but the problem has {}", "qkv"[i], tensors_[i].size(), sizes[i]);
-    for (float& value : tensors_[i]) value = round_to(problem.dtype, value);
-  }
-  int64_t queries = 0;
-  int64_t keys = 0;
-  for (const Sequence& sequence : problem.sequences) {
-    first_query_.push_back(queries);
-    first_key_.push_back(keys);
-    queries += sequence.query;
-    keys += sequence.length();
+StoredInputs::StoredInputs(const Problem& problem, std::vector<std::vector<float>> tensors) : InputSource(problem) {
+  const std::vector<InputTensor> given = given_tensors(problem);
+  RINGFOLD_INVARIANT(given.size() == tensors.size(), "{} tensors are given, the problem has {}", tensors.size(),
+                     given.size());
+  for (size_t i = 0; i < given.size(); ++i) {
+    tensors_.push_back({given[i], input_shape(problem, given[i]), std::move(tensors[i])});
+    std::vector<float>& values = tensors_.back().values;
+    RINGFOLD_CHECK(std::ssize(values) == tensors_.back().shape.elements(), ExitCode::configuration,
+                   "input {}: {} elements, but the problem has {}", to_string(given[i]), values.size(),
+                   tensors_.back().shape.elements());
+    for (float& value : values) value = round_to(problem.dtype, value);
   }
 }
 
 void StoredInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
-  const auto sequence = static_cast<size_t>(tokens.sequence);
-  const bool queries = tensor == InputTensor::q;
-  const Heads& heads = problem().heads;
-  const int64_t first = queries ? first_query_[sequence] - problem().sequences[sequence].cached : first_key_[sequence];
-  const float* values = tensors_[static_cast<size_t>(tensor)].data();
-  for (int64_t position = tokens.begin; position < tokens.end; ++position) {
-    const int64_t row = (first + position) * (queries ? heads.query : heads.kv) + head;
-    out = std::copy_n(values + row * heads.dim, heads.dim, out);
+  const auto stored =
+      std::find_if(tensors_.begin(), tensors_.end(), [&](const Stored& it) { return it.which == tensor; });
+  RINGFOLD_INVARIANT(stored != tensors_.end(), "{} is not given", to_string(tensor));
+  const InputShape& shape = stored->shape;
+  const int64_t first = shape.rows.row_of(tokens.sequence, tokens.begin);
+  for (int64_t row = first; row < first + tokens.size(); ++row) {
+    out = std::copy_n(stored->values.data() + (row * shape.heads + head) * shape.channels, shape.channels, out);
   }
 }
 
 void write_rows(const InputSource& inputs, InputTensor tensor, const TokenSet& tokens, const HeadRange& heads,
                 void* out, const RowStrides& strides) {
   const DType dtype = inputs.problem().dtype;
-  const int64_t dim = inputs.problem().heads.dim;
-  std::vector<float> row(static_cast<size_t>(dim));
+  const int64_t channels = input_shape(inputs.problem(), tensor).channels;
+  std::vector<float> row(static_cast<size_t>(channels));
   for (int64_t head = heads.begin; head < heads.end; ++head) {
     int64_t index = 0;
     for (const TokenRange& range : tokens.ranges()) {
       for (int64_t position = range.begin; position < range.end; ++position, ++index) {
         inputs.read(tensor, {range.sequence, position, position + 1}, head, row.data());
         const int64_t offset = (head - heads.begin) * strides.head + index * strides.token;
-        store_floats(dtype, row.data(), dim, static_cast<std::byte*>(out) + offset * bytes_of(dtype));
+        store_floats(dtype, row.data(), channels, static_cast<std::byte*>(out) + offset * bytes_of(dtype));
       }
     }
   }

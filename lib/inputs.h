@@ -13,21 +13,43 @@ namespace ringfold {
 
 std::string_view to_string(InputKind kind);
 
+/// "q", "wk", ...: as in input files.
+std::string_view to_string(InputTensor tensor);
+
+/// What a tensor holds: rows of each of its heads. Rows of weights are channels of the hidden states, see
+/// weight_rows(); x has one head.
+struct InputShape {
+  TokenSet rows;
+  int64_t heads = 1;
+  int64_t channels = 1;
+  int64_t elements() const { return rows.size() * heads * channels; }
+};
+InputShape input_shape(const Problem& problem, InputTensor tensor);
+
+/// The tensors that a problem is given as: q, k, v or, with a layer, x, wq, wk, wv.
+std::vector<InputTensor> given_tensors(const Problem& problem);
+
 class GeneratedInputs;
 
-/// Q, K and V of a problem, not rotated, by global position: whoever asks for a row gets the same bits.
-/// Immutable, so that all ranks may read it at once.
+/// Q, K and V of a problem, not rotated, and what a layer projects them from, by global position: whoever asks for a
+/// row gets the same bits. Immutable, so that all ranks may read it at once.
 class InputSource {
  public:
   explicit InputSource(const Problem& problem) : problem_(problem) {}
   virtual ~InputSource() = default;
   const Problem& problem() const { return problem_; }
 
-  /// Rows of one head (query head for q, kv head for k and v) into out[token][dim]. Every value is one of the
-  /// problem's dtype. q: new tokens only (positions cached .. length - 1).
+  /// Rows of one head (query head for q, kv head for k and v) into out[token][channel], see input_shape(). Every value
+  /// is one of the problem's dtype. q: new tokens only (positions cached .. length - 1). Under a layer q, k and v can
+  /// be read of ProjectedInputs, which makes them of what is given.
   virtual void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const = 0;
   /// The same as they are attended: Q and K rotated where the problem has a rotary embedding.
   void read_rotated(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const;
+  /// How far elements that read() gives may be from what a correct kernel makes of the same given tensors: above 0 for
+  /// projections whose sums fp32 may round.
+  virtual void read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const;
+  /// |difference|_2 that the doubts allow a row of Q, K (as attended: rotated) or V.
+  double row_doubt(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const;
   /// How the values were generated, if they were.
   virtual std::optional<InputKind> kind() const { return std::nullopt; }
   /// The generator behind the values, for whoever makes them elsewhere; null if they were not generated.
@@ -59,18 +81,23 @@ class GeneratedInputs final : public InputSource {
   InputRecipe recipe_;
 };
 
-/// Inputs given as arrays: q [query tokens, query heads, dim], k and v [all tokens, kv heads, dim], sequences
-/// concatenated in order (as in an input file), in fp32; they are rounded to the problem's dtype.
+/// Inputs given as arrays: q [query tokens, query heads, dim], k and v [all tokens, kv heads, dim], or x [all tokens,
+/// hidden] and wq, wk, wv [hidden, heads, dim]; sequences concatenated in order (as in an input file), in fp32; they
+/// are rounded to the problem's dtype.
 class StoredInputs final : public InputSource {
  public:
   /// Throws Error(configuration) if an array's size is not the problem's.
-  StoredInputs(const Problem& problem, std::vector<float> q, std::vector<float> k, std::vector<float> v);
+  /// `tensors`: in the order of given_tensors().
+  StoredInputs(const Problem& problem, std::vector<std::vector<float>> tensors);
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
 
  private:
-  std::vector<float> tensors_[3];
-  std::vector<int64_t> first_query_;  // rows before each sequence
-  std::vector<int64_t> first_key_;
+  struct Stored {
+    InputTensor which = InputTensor::q;
+    InputShape shape;
+    std::vector<float> values;
+  };
+  std::vector<Stored> tensors_;
 };
 
 /// Where element (token, head, channel) of a plane stands, in elements of its dtype: rows in ascending
@@ -80,7 +107,8 @@ struct RowStrides {
   int64_t head = 0;
 };
 
-/// Writes the rows of `tokens` x `heads` (query heads for q, else kv heads) at `out`, in the problem's dtype.
+/// Writes the rows of `tokens` x `heads` (query heads for q and wq, 0 for x, else kv heads) at `out`, in the problem's
+/// dtype.
 void write_rows(const InputSource& inputs, InputTensor tensor, const TokenSet& tokens, const HeadRange& heads,
                 void* out, const RowStrides& strides);
 

@@ -19,7 +19,16 @@ constexpr int64_t kBlockTokens = 256;  // checked tokens in a group of the rms r
 
 double work_of(const Problem& problem, const TokenSet& tokens) {
   const auto pairs = static_cast<double>(visible_pairs(problem.mask, tokens, kv_set(problem)));
-  return 2 * pairs * static_cast<double>(problem.heads.query * problem.heads.dim);
+  const double projected =
+      problem.layer ? static_cast<double>(tokens.size()) * static_cast<double>(problem.layer->hidden) : 0;
+  return (2 * pairs + projected) * static_cast<double>(problem.heads.query * problem.heads.dim);
+}
+
+/// What is done whichever rows are checked: under a layer K and V of all tokens are projected.
+double work_of_keys(const Problem& problem) {
+  if (!problem.layer) return 0;
+  return 2 * static_cast<double>(problem.kv_tokens() * problem.heads.kv * problem.heads.dim) *
+         static_cast<double>(problem.layer->hidden);
 }
 
 /// Tokens drawn by the hash of where they stand, each with probability `share`.
@@ -65,10 +74,12 @@ Judge::Judge(const InputSource& inputs, double reference_seconds, const TokenSet
     return inputs.known_answer({range.sequence, range.end - 1, 0}, answer);
   };
   if (std::all_of(all.ranges().begin(), all.ranges().end(), known)) return;
-  const double budget = reference_seconds * kNominalRate;
+  // Some rows are checked however long keys take.
+  const double given = reference_seconds * kNominalRate;
+  const double budget = std::max(given - work_of_keys(problem), given / 10);
   const double work = work_of(problem, all);
   if (work > budget) checked_ = unite(sample(problem, budget / work), intersect(edges, all));
-  planned_seconds_ = work_of(problem, checked_) / kNominalRate;
+  planned_seconds_ = (work_of_keys(problem) + work_of(problem, checked_)) / kNominalRate;
 }
 
 void Judge::prepare(const TokenSet& tokens, const HeadRange& heads) {

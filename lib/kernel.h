@@ -115,8 +115,19 @@ struct RotateTask {
   std::shared_ptr<PreparedTask> prepared = nullptr;
 };
 
+/// to [tokens, dim] = x [tokens, hidden] w [hidden, dim] for each head of `to`, rounded once to its dtype, from sums in
+/// fp32 at least. Row i of `w` is channel i of x. Rows of `to` and x are found by position; one dtype.
+struct ProjectTask {
+  Tensor x;  ///< its heads are the channels: row_stride apart from row to row
+  Tensor w;
+  Tensor to;  ///< may lie in pages
+  int64_t hidden = 0;
+  int64_t dim = 0;
+  std::shared_ptr<PreparedTask> prepared = nullptr;
+};
+
 /// One call of a kernel with its operands resolved to memory.
-using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask, RotateTask>;
+using KernelTask = std::variant<AttendTask, MergeTask, CopyTask, FinishTask, RotateTask, ProjectTask>;
 
 /// What a kernel can do, known before anything runs.
 struct Capabilities {
@@ -131,6 +142,7 @@ struct Capabilities {
   bool approximates_tanh = false;  ///< of a softcap, to 2^-10 or so: compare.h grants it more
   bool rotates = false;            ///< Kernel::rotate
   bool pages = false;              ///< KvPiece in pages, and copies and rotations of such
+  bool projects = false;           ///< Kernel::project
 };
 
 /// The problem's first variant that a kernel of such capabilities lacks, naming its key; nothing if it has all.
@@ -148,6 +160,7 @@ class Kernel {
   virtual void copy(Queue& queue, const CopyTask& task) = 0;
   /// For kernels that claim it.
   virtual void rotate(Queue& queue, const RotateTask& task);
+  virtual void project(Queue& queue, const ProjectTask& task);
   /// Does beforehand what takes time or memory, and keeps it in the task: enqueuing it allocates nothing then.
   /// Optional: a task that was not prepared is prepared each time that it is enqueued.
   virtual void prepare(KernelTask&) {}

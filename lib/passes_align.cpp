@@ -215,8 +215,9 @@ bool sends_are_contiguous(const Schedule& schedule) {
 }  // namespace
 
 Schedule align_kv(Schedule schedule, const AssumedRates& rates) {
-  // Blocks that are rotated or lie in pages keep their shape.
-  if (!rates.is_device() || schedule.problem.rope || schedule.problem.page_size) return schedule;
+  // Blocks that are projected, rotated or lie in pages keep their shape.
+  const Problem& problem = schedule.problem;
+  if (!rates.is_device() || problem.rope || problem.page_size || problem.layer) return schedule;
   Schedule aligned = schedule;
   const std::vector<int64_t> cuts = head_cuts(schedule);
   std::vector<Cutter> cutters;

@@ -89,8 +89,11 @@ Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Pro
     if (problem.placement != PlacementKind::native) {
       programs = redistribute(problem, std::move(programs), named_placement(problem, group, problem.placement));
     }
+    const bool recomputes = problem.layer && problem.layer->source == KvSource::recompute;
+    if (recomputes) programs = replicate_keys(problem, programs);
     if (problem.rope) programs = rotate_inputs(std::move(programs));
     if (problem.page_size) programs = page_caches(std::move(programs), *problem.page_size);
+    if (problem.layer) programs = project_inputs(problem, std::move(programs));
     for (Program& program : programs) {
       renumber(program, index * cluster.sp);
       schedule.ranks.push_back(std::move(program));

@@ -45,10 +45,18 @@ std::vector<Program> redistribute(const Problem& problem, std::vector<Program> p
 /// else (see Rotate). For problems with a rotary embedding; the given programs know nothing of it.
 std::vector<Program> rotate_inputs(std::vector<Program> programs);
 
+/// Programs whose ranks end with the same O, but each with one attend of it on all K and V that its queries see, which
+/// it starts with: nothing is exchanged. LSE ends beside O.
+std::vector<Program> replicate_keys(const Problem& problem, const std::vector<Program>& programs);
+
+/// Programs that start with hidden states and weights, of which they project what the given ones start with, just
+/// before it is needed (see Project). Where the layer's source is exchange, K and V of cached tokens stay given:
+/// earlier forwards have projected them.
+std::vector<Program> project_inputs(const Problem& problem, std::vector<Program> programs);
+
 /// Plans the whole cluster with a strategy: splits heads over tp (kv heads replicated where there are fewer),
-/// redistributes to problem.placement, rotates and pages inputs where the problem says so,
-/// numbers ranks tp_index * sp +
-/// sp_index. Requires cluster_supports() to be empty.
+/// redistributes to problem.placement, rotates, pages and projects inputs where the problem says so, numbers ranks
+/// tp_index * sp + sp_index. Requires cluster_supports() to be empty.
 Schedule plan_cluster(const Strategy& strategy, std::string_view name, const Problem& problem, const Cluster& cluster);
 /// The first group's reason why the strategy cannot plan this, or nothing.
 std::optional<std::string> cluster_supports(const Strategy& strategy, const Problem& problem, const Cluster& cluster);

@@ -123,6 +123,13 @@ class JsonPrinter {
     show(rotate.source);
     print(", \"block\": {}", rotate.block);
   }
+  void show(const Project& project) {
+    print(", \"view\": ");
+    show(project.source);
+    print(", \"weights\": ");
+    show(project.weights);
+    print(", \"block\": {}", project.block);
+  }
   void show(const Finish& finish) {
     print(", \"view\": ");
     show(finish.state);

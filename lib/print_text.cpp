@@ -18,6 +18,9 @@ std::string_view prefix_of(BlockKind kind) {
     case BlockKind::state: return "s";
     case BlockKind::out: return "o";
     case BlockKind::lse: return "l";
+    case BlockKind::hidden: return "x";
+    case BlockKind::wq: return "wq";
+    case BlockKind::wkv: return "wkv";
   }
   RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
 }
@@ -48,6 +51,14 @@ class TextPrinter {
 
   /// Name, tokens, heads and bytes: where a block appears first.
   std::string described(BlockId id) const {
+    const BlockKind kind = block(id).kind;
+    if (kind == BlockKind::hidden || kind == BlockKind::wq || kind == BlockKind::wkv) {
+      const std::string rows = to_string(block(id).tokens, 4);
+      return fmt::format("{} = {}, {}", name(id),
+                         kind == BlockKind::hidden ? fmt::format("hidden states of tokens {}", rows)
+                                                   : fmt::format("weights of heads {}", to_string(block(id).heads)),
+                         format_bytes(bytes_of(block(id), dim_)));
+    }
     const int64_t page_size = block(id).page_size;
     const std::string pages = page_size == 0 ? "" : fmt::format(" in pages of {}", page_size);
     return fmt::format("{} = tokens {} heads {}{}, {}", name(id), to_string(block(id).tokens, 4),
@@ -97,6 +108,9 @@ class TextPrinter {
   void show(const Merge& merge) { print("{} -> {}\n", parts(merge.parts), described(merge.state)); }
   void show(const Copy& copy) { print("{} -> {}\n", parts(copy.parts), described(copy.block)); }
   void show(const Rotate& rotate) { print("{} -> {}\n", part(rotate.source), described(rotate.block)); }
+  void show(const Project& project) {
+    print("{} by {} -> {}\n", part(project.source), part(project.weights), described(project.block));
+  }
   void show(const Finish& finish) { print("{} -> {}, {}\n", part(finish.state), name(finish.out), name(finish.lse)); }
 
   int64_t dim_;

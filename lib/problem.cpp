@@ -74,11 +74,20 @@ std::string_view to_string(RopeStyle style) {
   RINGFOLD_INVARIANT(false, "rope style {}", static_cast<int>(style));
 }
 
+std::string_view to_string(KvSource source) {
+  switch (source) {
+    case KvSource::exchange: return "exchange";
+    case KvSource::recompute: return "recompute";
+  }
+  RINGFOLD_INVARIANT(false, "source {}", static_cast<int>(source));
+}
+
 std::string variants_text(const Problem& problem) {
   std::string text;
   if (problem.softcap) text += fmt::format(", softcap {}", *problem.softcap);
   if (problem.rope) text += fmt::format(", rope {} {}", to_string(problem.rope->style), problem.rope->theta);
   if (problem.page_size) text += fmt::format(", pages of {}", *problem.page_size);
+  if (problem.layer) text += fmt::format(", layer {} {}", problem.layer->hidden, to_string(problem.layer->source));
   return text;
 }
 
@@ -112,6 +121,8 @@ TokenSet kv_set(const Problem& problem) {
   }
   return TokenSet(std::move(ranges));
 }
+
+TokenSet weight_rows(const Layer& layer) { return TokenSet::range(0, 0, layer.hidden); }
 
 HeadRange kv_heads_of(const Problem& problem, const HeadRange& query_heads) {
   const int64_t group = problem.heads.group();

@@ -58,6 +58,19 @@ struct Rope {
   bool operator==(const Rope&) const = default;
 };
 
+/// Where a rank's K and V come from under a layer: other ranks project their part and send it, or every rank projects
+/// all that its queries see from the hidden states itself.
+enum class KvSource { exchange, recompute };
+std::string_view to_string(KvSource source);
+
+/// The layer around the attention: tokens are given as hidden states of so many channels, of which weights
+/// [hidden, heads * dim] make Q, K and V, rounded to the problem's dtype.
+struct Layer {
+  int64_t hidden = 1;
+  KvSource source = KvSource::exchange;
+  bool operator==(const Layer&) const = default;
+};
+
 /// Attention over a packed batch. A plain value: what is computed, never where or how.
 struct Problem {
   std::vector<Sequence> sequences;
@@ -69,6 +82,7 @@ struct Problem {
   std::optional<double> softcap;     ///< above 0: logits t become softcap tanh(t / softcap)
   std::optional<Rope> rope;          ///< Q and K are given unrotated; dim is even
   std::optional<int64_t> page_size;  ///< tokens of a page of the KV that ranks start with; contiguous without
+  std::optional<Layer> layer;        ///< Q, K and V are projected from hidden states; given without
   /// By rank of a group: who holds which cached tokens, a partition of them. Empty: balanced parts, see cached_chunk.
   std::vector<TokenSet> cache;
 
@@ -84,6 +98,8 @@ std::string variants_text(const Problem& problem);
 /// All new tokens / all tokens of the batch.
 TokenSet query_set(const Problem& problem);
 TokenSet kv_set(const Problem& problem);
+/// The rows of weights, as tokens: row i is that of channel i of the hidden states.
+TokenSet weight_rows(const Layer& layer);
 
 /// The kv heads that a range of query heads reads.
 HeadRange kv_heads_of(const Problem& problem, const HeadRange& query_heads);

@@ -1,6 +1,5 @@
 #include "lib/drop_blocks.h"
 #include "lib/error.h"
-#include "lib/lifetimes.h"
 #include "lib/moves.h"
 #include "lib/placement.h"
 
@@ -113,17 +112,6 @@ std::vector<BlockId> of_kind(const Program& program, const std::vector<BlockId>&
   return found;
 }
 
-/// What a program starts with but never reads, such as keys that no query sees, need not be brought to it.
-void drop_unread_inputs(Program& program) {
-  const Lifetimes lifetimes = lifetimes_of(program);
-  std::vector<bool> dropped(program.blocks.size(), false);
-  for (const BlockId id : program.inputs) {
-    dropped[static_cast<size_t>(id)] = lifetimes.reads[static_cast<size_t>(id)] == 0;
-  }
-  std::erase_if(program.inputs, [&](BlockId id) { return dropped[static_cast<size_t>(id)]; });
-  drop_blocks(program, dropped);
-}
-
 /// Gives each rank its moves; tags count on from first_tag, which is advanced.
 void deal(const std::vector<Move>& moves, std::vector<Task>& tasks, uint64_t& next_tag) {
   for (const Move& move : moves) {
@@ -136,7 +124,7 @@ void deal(const std::vector<Move>& moves, std::vector<Task>& tasks, uint64_t& ne
 }  // namespace
 
 std::vector<Program> redistribute(const Problem& problem, std::vector<Program> programs, const Placement& placement) {
-  for (Program& program : programs) drop_unread_inputs(program);
+  for (Program& program : programs) drop_unread_inputs(program);  // need not be brought anywhere
   const Placement native = placement_of(programs);
   const std::vector<Move> q_moves = plan_moves(placement.q, native.q);
   const std::vector<Move> kv_moves = plan_moves(placement.kv, native.kv);

@@ -49,6 +49,9 @@ HeadReference::HeadReference(const InputSource& inputs, int64_t sequence, int64_
     }
     key_norms_[static_cast<size_t>(j)] = std::sqrt(kk);
     value_norms_[static_cast<size_t>(j)] = std::sqrt(vv);
+    if (!inputs.problem().layer) continue;
+    key_doubts_.push_back(inputs.row_doubt(InputTensor::k, sequence, j, kv_head));
+    value_doubts_.push_back(inputs.row_doubt(InputTensor::v, sequence, j, kv_head));
   }
 }
 
@@ -96,6 +99,28 @@ void HeadReference::attend(const QueryRow& row, ReferenceRow& answer) const {
   sums.a = sums.b = scale * std::sqrt(qq);
   sums.t /= total;
   add_values(keys, logits, answer);
+  if (!key_doubts_.empty()) add_doubts(row, std::sqrt(qq), keys, logits, sums);
+}
+
+void HeadReference::add_doubts(const QueryRow& row, double q_norm, const TokenRange& keys,
+                               const std::vector<double>& weights, RowSums& sums) const {
+  const double scale = inputs_.problem().softmax_scale();
+  const double q_doubt = inputs_.row_doubt(InputTensor::q, row.sequence, row.position, row.head);
+  double pk = 0, pkk = 0, pvv = 0, dk = 0, dkv = 0, dv = 0;
+  for (int64_t j = 0; j < keys.size(); ++j) {
+    const auto key = static_cast<size_t>(keys.begin + j);
+    const double p = weights[static_cast<size_t>(j)];
+    const double logit_doubt = p * (q_norm + q_doubt) * key_doubts_[key];
+    pk += p * key_norms_[key];
+    pkk += p * key_norms_[key] * key_norms_[key];
+    pvv += p * value_norms_[key] * value_norms_[key];
+    dk += logit_doubt * logit_doubt;
+    dkv += std::pow(logit_doubt * (value_norms_[key] + sums.o), 2);
+    dv += std::pow(p * value_doubts_[key], 2);
+  }
+  const double spread = std::sqrt(std::max(pvv - sums.o * sums.o, 0.0));
+  sums.lse_doubt = scale * (q_doubt * pk + 2 * std::sqrt(dk));
+  sums.out_doubt = scale * (q_doubt * std::sqrt(pkk) * spread + 2 * std::sqrt(dkv)) + 2 * std::sqrt(dv);
 }
 
 void HeadReference::add_values(const TokenRange& keys, const std::vector<double>& weights, ReferenceRow& answer) const {

@@ -16,6 +16,8 @@ class HeadReference {
   void attend(const QueryRow& row, ReferenceRow& answer) const;
 
  private:
+  void add_doubts(const QueryRow& row, double q_norm, const TokenRange& keys, const std::vector<double>& weights,
+                  RowSums& sums) const;
   void add_values(const TokenRange& keys, const std::vector<double>& weights, ReferenceRow& answer) const;
 
   const InputSource& inputs_;
@@ -26,6 +28,8 @@ class HeadReference {
   std::vector<double> key_norms_;     // |k|
   std::vector<double> value_norms_;   // |v|
   std::vector<double> mean_squares_;  // [dim]: mean over tokens of k_c^2
+  std::vector<double> key_doubts_;    // |dk| and |dv| that are allowed; empty without a layer
+  std::vector<double> value_doubts_;
 };
 
 }  // namespace ringfold

@@ -30,6 +30,9 @@ struct RowSums {
   /// Dust: sum p, and sum p |v|, over keys with p < theta; [0] of one state, [1] of several merged ones.
   double dust[2] = {0, 0};
   double dust_v[2] = {0, 0};
+  /// What inputs in doubt (InputSource::row_doubt) may change L by, and O.
+  double lse_doubt = 0;
+  double out_doubt = 0;
 };
 
 struct ReferenceRow {

@@ -15,6 +15,9 @@ std::string_view to_string(BlockKind kind) {
     case BlockKind::state: return "state";
     case BlockKind::out: return "out";
     case BlockKind::lse: return "lse";
+    case BlockKind::hidden: return "hidden";
+    case BlockKind::wq: return "wq";
+    case BlockKind::wkv: return "wkv";
   }
   RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
 }
@@ -26,8 +29,24 @@ int64_t row_elements(BlockKind kind, int64_t dim) {
     case BlockKind::state: return dim + 1;
     case BlockKind::out: return dim;
     case BlockKind::lse: return 1;
+    case BlockKind::hidden: return 1;
+    case BlockKind::wq: return dim;
+    case BlockKind::wkv: return 2 * dim;
   }
   RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
+}
+
+std::vector<BlockId> own_blocks(const Program& program) {
+  std::vector<BlockId> own;
+  const auto add = [&](BlockId id) {
+    const BlockKind kind = program.blocks[static_cast<size_t>(id)].kind;
+    if (kind == BlockKind::q || kind == BlockKind::kv) own.push_back(id);
+  };
+  for (const BlockId id : program.inputs) add(id);
+  for (const Operation& operation : program.operations) {
+    if (const auto* project = std::get_if<Project>(&operation)) add(project->block);
+  }
+  return own;
 }
 
 int64_t bytes_of(const Block& block, int64_t tokens, int64_t heads, int64_t dim) {
@@ -103,6 +122,7 @@ std::string_view name_of(const Operation& operation) {
     std::string_view operator()(const Copy&) const { return "copy"; }
     std::string_view operator()(const Finish&) const { return "finish"; }
     std::string_view operator()(const Rotate&) const { return "rotate"; }
+    std::string_view operator()(const Project&) const { return "project"; }
   };
   return std::visit(Namer{}, operation);
 }

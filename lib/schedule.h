@@ -17,7 +17,10 @@ namespace ringfold {
 ///   state  partial O and its LSE, fp32  two planes a head: O [tokens, dim] normalised, then LSE [tokens], natural log
 ///   out    final O in the problem's dtype, one plane [heads, tokens, dim]
 ///   lse    final LSE, fp32, natural log, one plane [heads, tokens]
-enum class BlockKind { q, kv, state, out, lse };
+///   hidden hidden states, one plane [tokens, channels]: its heads are channels, one element each
+///   wq     weights that project queries, one plane [heads, channels of hidden states, dim]: see weight_rows()
+///   wkv    those of keys and values, two planes a head, as kv
+enum class BlockKind { q, kv, state, out, lse, hidden, wq, wkv };
 std::string_view to_string(BlockKind kind);
 
 /// Axis order of a block's memory, outermost first.
@@ -26,7 +29,7 @@ std::string_view to_string(BlockKind kind);
 enum class Layout { heads_outer, tokens_outer };
 
 /// A piece of Q, KV, state, O or LSE on one rank. Rows stand in ascending (sequence, position) order.
-/// Heads are query heads, but kv heads for a kv block; both numbered over the whole problem.
+/// Heads are query heads, but kv heads for kv and wkv; both numbered over the whole problem.
 struct Block {
   BlockKind kind = BlockKind::q;
   DType dtype = DType::fp32;
@@ -46,7 +49,7 @@ int64_t memory_rows(const Block& block);
 /// begins a page of its own; the places are shuffled, by a rule that depends on the block alone.
 std::vector<int64_t> page_table(const Block& block);
 
-/// Elements of one (token, head) of a block: dim, 2 dim for kv, dim + 1 for a state, 1 for lse.
+/// Elements of one (token, head) of a block: dim, 2 dim for kv and wkv, dim + 1 for a state, 1 for lse and hidden.
 int64_t row_elements(BlockKind kind, int64_t dim);
 /// Bytes of a part of a block: what an exchange of it sends.
 int64_t bytes_of(const Block& block, int64_t tokens, int64_t heads, int64_t dim);
@@ -123,6 +126,15 @@ struct Rotate {
   bool operator==(const Rotate&) const = default;
 };
 
+/// Projects hidden states: the new q or kv block has the tokens of `source`, all of whose channels are read, and the
+/// heads of `weights`, each row rounded once to the problem's dtype.
+struct Project {
+  View source;
+  View weights;
+  BlockId block = kNoBlock;
+  bool operator==(const Project&) const = default;
+};
+
 /// Turns a finished state into O in the problem's dtype and LSE: two new blocks with the view's rows.
 struct Finish {
   View state;
@@ -131,14 +143,14 @@ struct Finish {
   bool operator==(const Finish&) const = default;
 };
 
-using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish, Rotate>;
+using Operation = std::variant<Exchange, Attend, Merge, Copy, Finish, Rotate, Project>;
 std::string_view name_of(const Operation& operation);
 
 /// One rank's ordered operations, in single-assignment form: each block is an input or is made by one operation,
 /// and is never changed. Exchanges run in program order on one queue, everything else on another.
 struct Program {
   std::vector<Block> blocks;
-  std::vector<BlockId> inputs;   ///< q and kv blocks that the rank starts with; kept until the end
+  std::vector<BlockId> inputs;   ///< q, kv, hidden and weights that the rank starts with; kept until the end
   std::vector<BlockId> outputs;  ///< out and lse blocks that it ends with
   std::vector<Operation> operations;
   /// Byte offset of each block in the rank's arena, filled by assign_buffers (see passes.h); else empty.
@@ -146,6 +158,9 @@ struct Program {
   int64_t arena_bytes = 0;
   bool operator==(const Program&) const = default;
 };
+
+/// The q and kv blocks that are a rank's own: it starts with them or projects them.
+std::vector<BlockId> own_blocks(const Program& program);
 
 /// A plan: a plain value, the same on every rank.
 struct Schedule {

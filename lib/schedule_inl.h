@@ -36,6 +36,11 @@ void visit_operands(const Program& program, const Operation& operation, Read&& r
       read(rotate.source);
       made(rotate.block);
     }
+    void operator()(const Project& project) {
+      read(project.source);
+      read(project.weights);
+      made(project.block);
+    }
     void operator()(const Finish& finish) {
       read(finish.state);
       made(finish.out);

@@ -141,6 +141,16 @@ class Staged final : public Kernel {
     run(mirror, [&](Queue& queue) { inner_->rotate(queue, there); });
   }
 
+  void project(Queue&, const ProjectTask& task) override {
+    ProjectTask there = task;
+    there.prepared = nullptr;
+    Mirror mirror(inner_->device());
+    mirror.add(there.x, 1, false);
+    mirror.add(there.w, task.dim, false);
+    mirror.add(there.to, task.dim, true);
+    run(mirror, [&](Queue& queue) { inner_->project(queue, there); });
+  }
+
  private:
   template <typename Call>
   void run(Mirror& mirror, Call&& call) {

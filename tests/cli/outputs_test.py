@@ -117,6 +117,30 @@ class Outputs(ProgramTest):
                 self.assertIn('override:1:', done.stderr)
                 self.assertFalse((self.folder / 'bad').exists())
 
+    def test_a_layer_reads_the_hidden_states_and_weights_that_it_saves(self):
+        layer = 'problem.layer={hidden: 24}'
+        self.ringfold('run', 'small.yaml', layer, '--out', 'out', '--save-inputs', '--save-outputs')
+        for row in self.rows('out'):
+            name = f'out/{row["id"]}.inputs.safetensors'
+            shapes = {tensor: entry[1] for tensor, entry in self.tensors(name).items()}
+            self.assertEqual(shapes, {'x': [50, 24], 'wq': [24, 64], 'wk': [24, 32], 'wv': [24, 32]})
+        override = f'inputs={{file: {name}}}'
+        self.ringfold('run', 'small.yaml', layer, override, '--out', 'again', '--save-outputs')
+        for row, same in zip(self.rows('out'), self.rows('again'), strict=True):
+            self.assertEqual(same['status'], 'passed')
+            self.assertEqual(self.tensors(f'out/{row["id"]}.safetensors'),
+                             self.tensors(f'again/{same["id"]}.safetensors'))
+        for change, message in (
+                ('problem.layer.hidden=32', "tensor 'x' has shape [50, 24], the problem needs [50, 32]"),
+                ('problem.heads.query=2', "tensor 'wq' has shape [24, 64], the problem needs [24, 32]"),
+                ('problem.heads.kv=4', "tensor 'wk' has shape [24, 32], the problem needs [24, 64]")):
+            for command in (['check'], ['run', '--out', 'bad']):
+                done = self.ringfold(command[0], 'small.yaml', override, layer, change, *command[1:], code=3)
+                self.assertEqual(done.stderr, f'override:1:15: error: inputs.file: {name}: {message}\n')
+        # Q, K and V are not hidden states, and the other way round.
+        done = self.ringfold('check', 'small.yaml', override, code=3)
+        self.assertIn("there is no tensor 'q'", done.stderr)
+
     def test_a_value_that_is_not_finite_in_an_input_file(self):
         self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
         data = (self.folder / f'out/{self.rows("out")[0]["id"]}.inputs.safetensors').read_bytes()

@@ -94,6 +94,36 @@ class Plan(ProgramTest):
         self.assertIn('some 400,000,000 steps; at most 16,777,216 are planned',
                       self.ringfold('plan', 'small.yaml', 'cluster.sp=20000', code=4).stdout)
 
+    def test_a_layer_weighs_its_sources(self):
+        layer = ['strategies=[naive_ring]', 'problem.layer={hidden: 256}']
+        text = self.ringfold('plan', 'small.yaml', *layer, '--operations').stdout
+        for part in ('projected', 'exchange', 'recompute', 'FLOP while it sends a byte', 'project '):
+            self.assertIn(part, text)
+        self.assertNotIn('estimate', text)
+        self.assertLessEqual(max(map(len, self.ringfold('plan', 'small.yaml', *layer).stdout.splitlines())), 120)
+
+        def cheaper(tflops, gbps):
+            rates = [f'--tflops={tflops}', f'--gbps={gbps}']
+            document = json.loads(self.ringfold('plan', 'small.yaml', *layer, '--json', *rates).stdout)
+            sources = document['cases'][0]['sources']
+            text = self.ringfold('plan', 'small.yaml', *layer, *rates).stdout
+            by_estimate = min(('exchange', 'recompute'), key=lambda source: sources[source]['estimate_ms'])
+            self.assertIn(f'{by_estimate} is cheaper by this estimate', text)
+            return by_estimate, sources
+
+        slow_link, sources = cheaper(1000, 0.001)
+        self.assertEqual(slow_link, 'recompute')
+        self.assertEqual(cheaper(0.001, 1000)[0], 'exchange')
+        self.assertEqual(sources['recompute']['sent_bytes'], 0)
+        self.assertGreater(sources['recompute']['projection_flops'], sources['exchange']['projection_flops'])
+        # Both files say the same of both.
+        other = json.loads(self.ringfold('plan', 'small.yaml', *layer, 'problem.layer.source=recompute', '--json').stdout)
+        for source in ('exchange', 'recompute'):
+            for field in ('sent_bytes', 'projection_flops', 'flops'):
+                self.assertEqual(other['cases'][0]['sources'][source][field], sources[source][field])
+        self.assertEqual(max(other['cases'][0]['plan']['projection_flops']), sources['recompute']['projection_flops'])
+        self.ringfold('plan', 'small.yaml', *layer, '--tflops=1', code=2)
+
     def test_sweeps_are_labelled(self):
         text = self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[1, 2]', 'strategies=[naive_ring]').stdout
         self.assertIn('naive_ring sp=1: proved', text)

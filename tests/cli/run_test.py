@@ -124,7 +124,7 @@ class Skipped(ProgramTest):
     def test_what_is_missing_is_a_row_with_its_reason(self):
         self.write('small.yaml', SMALL)
         for number, (override, reason) in enumerate([
-                ('kernel=cudnn', 'cudnn'), ('transport=nccl', 'nccl'), ('problem.layer={hidden: 64}', 'layer'),
+                ('kernel=cudnn', 'cudnn'), ('transport=nccl', 'nccl'), 
                 ('strategies=[ulysses]', 'ulysses'),
                 ('problem.heads={query: 64, kv: 64, dim: 128} problem.sequences=[{query: 16Mi}]', 'memory')]):
             overrides = override.split(' problem.s')

@@ -17,6 +17,7 @@ REDUCED = {
     'serving': ['problem.rounds=[{query: [150, 30]}, {query: [20, 0]}, {query: [1, 1], repeat: 2}]',
                 'measure.repeats=1'],
     'windows': ['problem.sequences.0.query=150', 'measure.repeats=1'],
+    'layer': ['problem.sequences=[{query: 150}]', 'problem.layer.hidden=64', 'measure.repeats=1'],
     'tp_sp': ['problem.sequences=[{query: 150}]', 'measure.repeats=1'],
 }
 # Skipped, with the reason, where there are none.

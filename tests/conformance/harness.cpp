@@ -8,6 +8,7 @@
 #include "lib/fill.h"
 #include "lib/passes.h"
 #include "lib/placement.h"
+#include "lib/projected_inputs.h"
 #include "lib/recording_transport.h"
 #include "lib/strategy.h"
 
@@ -26,17 +27,12 @@ void require_proof(const Schedule& schedule, std::string_view after) {
   RINGFOLD_CHECK(verdict.proved(), ExitCode::refuted, "{} after {}: {}", schedule.strategy, after, verdict.summary());
 }
 
-int planes_of(BlockKind kind) { return kind == BlockKind::kv ? 2 : 1; }
-
 void fill(const BoundBlock& bound, const InputSource& inputs) {
   const Block& block = *bound.block;
   const int64_t dim = inputs.problem().heads.dim;
-  for (int plane = 0; plane < planes_of(block.kind); ++plane) {
-    const InputTensor which = block.kind == BlockKind::q ? InputTensor::q
-                              : plane == 0               ? InputTensor::k
-                                                         : InputTensor::v;
-    const Tensor tensor = plane_tensor(block, bound.data, plane, dim);
-    fill_tensor(inputs, which, tensor);
+  int plane = 0;
+  for (const InputTensor which : input_planes(block.kind)) {
+    fill_tensor(inputs, which, plane_tensor(block, bound.data, plane++, dim));
   }
 }
 
@@ -123,6 +119,7 @@ class FinishingKernel final : public Kernel {
   void finish(Queue& queue, const FinishTask& task) override { inner_->finish(queue, task); }
   void copy(Queue& queue, const CopyTask& task) override { inner_->copy(queue, task); }
   void rotate(Queue& queue, const RotateTask& task) override { inner_->rotate(queue, task); }
+  void project(Queue& queue, const ProjectTask& task) override { inner_->project(queue, task); }
 
  private:
   std::unique_ptr<Kernel> inner_;
@@ -134,6 +131,12 @@ std::string Variant::text() const {
   std::string text = strategy;
   for (const auto& [name, value] : options) text += fmt::format(" {}={}", name, value);
   return text;
+}
+
+std::unique_ptr<InputSource> generated_inputs(const Problem& problem, InputKind kind, uint64_t seed) {
+  std::unique_ptr<InputSource> given = std::make_unique<GeneratedInputs>(problem, kind, seed);
+  if (!problem.layer) return given;
+  return std::make_unique<ProjectedInputs>(std::move(given));
 }
 
 std::vector<Variant> all_variants() {
@@ -187,6 +190,7 @@ Outcome run(const Schedule& schedule, const InputSource& inputs, const Judge& ju
   std::mutex collecting;
   run_ranks(*fabric, [&](RankContext& context) {
     std::unique_ptr<Kernel> kernel = kernel_info->make({1, [&] { context.control.tick(); }});
+    if (execution.wrap_kernel) kernel = execution.wrap_kernel(std::move(kernel));
     if (execution.finishes) kernel = std::make_unique<FinishingKernel>(std::move(kernel));
     const std::unique_ptr<Transport> wrapped = execution.wrap ? execution.wrap(context) : nullptr;
     RecordingTransport recording(wrapped ? *wrapped : context.transport);

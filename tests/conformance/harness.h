@@ -24,6 +24,9 @@ struct Variant {
 };
 std::vector<Variant> all_variants();
 
+/// As the program makes them: with a layer, projected.
+std::unique_ptr<InputSource> generated_inputs(const Problem& problem, InputKind kind, uint64_t seed);
+
 /// Plans, proves, runs all passes, proves each result. Empty (no ranks) where the strategy refuses the problem; throws
 /// Error(refuted) with the finding where a proof fails.
 Schedule proved_plan(const Variant& variant, const Problem& problem, const Cluster& cluster,
@@ -31,6 +34,8 @@ Schedule proved_plan(const Variant& variant, const Problem& problem, const Clust
 
 /// Wraps a rank's transport; what it returns lives as long as the rank.
 using WrapTransport = std::function<std::unique_ptr<Transport>(RankContext&)>;
+
+using WrapKernel = std::function<std::unique_ptr<Kernel>(std::unique_ptr<Kernel>)>;
 
 /// What running a schedule gave.
 struct Outcome {
@@ -47,6 +52,7 @@ struct Execution {
   std::string_view transport = "in_process";
   std::string_view kernel = "cpu_fast";
   WrapTransport wrap;
+  WrapKernel wrap_kernel;
   int repeats = 1;
   /// Fills every byte of the arenas but the inputs with NaN first.
   bool poison = false;

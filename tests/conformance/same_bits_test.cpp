@@ -59,7 +59,8 @@ void compare_transports(const Variant& variant, const Problem& problem, const Cl
                         const WrapTransport& wrap = {}) {
   const Schedule schedule = proved_plan(variant, problem, cluster);
   if (schedule.ranks.empty()) return;
-  const GeneratedInputs inputs(problem, InputKind::peaked, 9);
+  const auto source = generated_inputs(problem, problem.layer ? InputKind::gauss : InputKind::peaked, 9);
+  const InputSource& inputs = *source;
   Judge judge(inputs, 1e9, TokenSet{});
   judge.prepare(query_set(problem), {0, problem.heads.query});
   for (const std::string_view kernel : {"cpu_reference", "cpu_fast"}) {
@@ -138,6 +139,20 @@ TEST_CASE("so it does when serving: pages, rotated and capped rows, windows, dec
     const bool decodes = problem.page_size == 1;
     for (const Cluster cluster : {Cluster{2, 1}, Cluster{5, 1}, Cluster{3, 2}}) {
       if (decodes) problem.cache = dealt_cache(problem, cluster.sp);
+      for (const Variant& variant : all_variants()) compare_transports(variant, problem, cluster);
+    }
+  }
+}
+
+TEST_CASE("so it does with projections, from either source of K and V") {
+  Problem problem;
+  problem.sequences = {{33, 50}, {0, 7}, {1, 64}, {40, 0}};
+  problem.heads = {28, 7, 16};
+  problem.dtype = DType::bf16;
+  problem.rope = Rope{};
+  for (const KvSource source : {KvSource::exchange, KvSource::recompute}) {
+    problem.layer = Layer{100, source};
+    for (const Cluster cluster : {Cluster{5, 1}, Cluster{3, 2}}) {
       for (const Variant& variant : all_variants()) compare_transports(variant, problem, cluster);
     }
   }

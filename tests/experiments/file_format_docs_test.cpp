@@ -22,9 +22,8 @@ std::string escaped(const std::string& text) {
 std::string row_of(const KeySpec& key) {
   std::string standard = key.default_text.empty() ? "" : fmt::format("`{}`", key.default_text);
   if (key.is_required) standard = "*required*";
-  const std::string unbuilt = key.unbuilt.empty() ? "" : " (*not built yet*)";
-  return fmt::format("| `{}` | {} | {} | {}{} |\n", key.path, escaped(allowed_text(key)), standard,
-                     escaped(std::string(key.help)), unbuilt);
+  return fmt::format("| `{}` | {} | {} | {} |\n", key.path, escaped(allowed_text(key)), standard,
+                     escaped(std::string(key.help)));
 }
 
 std::string keys_table() {

@@ -108,7 +108,7 @@ TEST_CASE("stored inputs are found by position, rounded to the dtype, and refuse
   for (size_t i = 0; i < q.size(); ++i) q[i] = static_cast<float>(i);
   for (size_t i = 0; i < k.size(); ++i) k[i] = 100 + static_cast<float>(i);
   v.assign(v.size(), 1.001f);
-  const StoredInputs inputs(problem, q, k, v);
+  const StoredInputs inputs(problem, {q, k, v});
   float row[2];
   inputs.read(InputTensor::q, {0, 2, 3}, 1, row);  // second new token, second head
   CHECK(row[0] == 6);
@@ -118,7 +118,8 @@ TEST_CASE("stored inputs are found by position, rounded to the dtype, and refuse
   CHECK(row[0] == 108);
   inputs.read(InputTensor::v, {2, 0, 1}, 0, row);
   CHECK(row[0] == 1.0f);
-  CHECK_THROWS_WITH(StoredInputs(problem, q, v, std::vector<float>(3)), "input v: 3 elements, but the problem has 12");
+  CHECK_THROWS_WITH(StoredInputs(problem, {q, v, std::vector<float>(3)}),
+                    "input v: 3 elements, but the problem has 12");
 }
 
 }  // namespace

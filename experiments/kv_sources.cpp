@@ -1,0 +1,104 @@
+#include "experiments/kv_sources.h"
+
+#include "experiments/grid.h"
+#include "experiments/text.h"
+#include "lib/estimate.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace ringfold {
+
+namespace {
+
+SourceCost cost_of_source(const PlannedCase& planned, const std::optional<AssumedRates>& rates) {
+  SourceCost most;
+  most.is_planned = planned.is_proved();
+  if (!most.is_planned) return most;
+  const Cost& cost = *planned.outcome.plan;
+  for (size_t rank = 0; rank < cost.flops.size(); ++rank) {
+    most.sent_bytes = std::max(most.sent_bytes, cost.sent_bytes[rank]);
+    most.projection_flops = std::max(most.projection_flops, cost.projection_flops[rank]);
+    most.flops = std::max(most.flops, cost.flops[rank] + cost.projection_flops[rank]);
+    if (!rates) continue;
+    const Schedule& schedule = *planned.schedule;
+    const double seconds = estimate_seconds(schedule.ranks[rank], schedule.problem, *rates);
+    most.seconds = std::max(most.seconds.value_or(0), seconds);
+  }
+  return most;
+}
+
+}  // namespace
+
+std::optional<double> KvSources::flops_per_byte() const {
+  const double flops = recompute.flops - exchange.flops;
+  const auto bytes = static_cast<double>(exchange.sent_bytes - recompute.sent_bytes);
+  if (flops <= 0 || bytes <= 0) return std::nullopt;
+  return flops / bytes;
+}
+
+KvSources compare_sources(const PlannedCase& planned, const std::optional<AssumedRates>& rates) {
+  PlannedCase other = planned;
+  KvSource& source = other.item.problem.layer->source;
+  const bool exchanges = source == KvSource::exchange;
+  source = exchanges ? KvSource::recompute : KvSource::exchange;
+  other = plan_case(other.item);
+  return {cost_of_source(exchanges ? planned : other, rates), cost_of_source(exchanges ? other : planned, rates)};
+}
+
+AssumedRates plain_rates(double tflops, double gbps) {
+  constexpr double kNoTime = 1e30;
+  AssumedRates rates;
+  rates.flops_per_second = tflops * 1e12;
+  rates.memory_bytes_per_second = kNoTime;
+  rates.link_bytes_per_second = gbps * 1e9;
+  return rates;
+}
+
+std::string sources_text(const KvSources& sources, const std::optional<AssumedRates>& rates) {
+  std::vector<Column> columns;
+  for (const char* title : {"K and V by", "sent", "projected GFLOP", "all GFLOP"})
+    columns.push_back({title, false, 10, {}});
+  if (rates) columns.push_back({"estimate ms", false, 10, {}});
+  for (const auto& [name, cost] :
+       {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
+    if (!cost.is_planned) continue;
+    std::vector<std::string> cells = {name, bytes_text(cost.sent_bytes), number_text(cost.projection_flops / 1e9),
+                                      number_text(cost.flops / 1e9)};
+    if (rates) cells.push_back(number_text(*cost.seconds * 1e3));
+    for (size_t i = 0; i < cells.size(); ++i) columns[i].cells.push_back(cells[i]);
+  }
+  std::string text =
+      "the layer, by source of K and V; each of the rank that has most\n" + grid_text(std::move(columns), {}, 0);
+  if (!sources.exchange.is_planned || !sources.recompute.is_planned) return text;
+  if (const auto even = sources.flops_per_byte()) {
+    text += fmt::format(
+        "recompute is cheaper where a rank does more than {} FLOP while it sends a byte, if nothing "
+        "overlaps\n",
+        number_text(*even));
+  } else {
+    const bool fewer_bytes = sources.exchange.sent_bytes > sources.recompute.sent_bytes;
+    text += fmt::format("{} is cheaper whatever the rates: it does no more and sends no more\n",
+                        fewer_bytes ? "recompute" : "exchange");
+  }
+  if (!rates) return text;
+  const bool recomputes = *sources.recompute.seconds < *sources.exchange.seconds;
+  return text + fmt::format("at {} TFLOP/s and {} GB/s a rank {} is cheaper by this estimate\n",
+                            number_text(rates->flops_per_second / 1e12),
+                            number_text(rates->link_bytes_per_second / 1e9), recomputes ? "recompute" : "exchange");
+}
+
+Row sources_json(const KvSources& sources) {
+  Row json;
+  for (const auto& [name, cost] :
+       {std::pair("exchange", sources.exchange), std::pair("recompute", sources.recompute)}) {
+    if (!cost.is_planned) continue;
+    json[name] = {{"sent_bytes", cost.sent_bytes}, {"projection_flops", cost.projection_flops}, {"flops", cost.flops}};
+    if (cost.seconds) json[name]["estimate_ms"] = *cost.seconds * 1e3;
+  }
+  if (const auto even = sources.flops_per_byte()) json["even_flops_per_byte"] = *even;
+  return json;
+}
+
+}  // namespace ringfold
