@@ -89,7 +89,7 @@ class Axis {
   bool is_sampled_ = false;
 };
 
-struct Layer {
+struct HeadLayer {
   HeadRange heads;
   std::string names;  ///< "0-3", "0-3, 8"
   std::string rank;
@@ -109,13 +109,13 @@ void each_attend(const Schedule& schedule, const Visit& visit) {
 }
 
 /// One for each run of query heads that no attend cuts; none if there are too many to look at.
-std::vector<Layer> make_layers(const Schedule& schedule, size_t cells) {
+std::vector<HeadLayer> make_layers(const Schedule& schedule, size_t cells) {
   std::set<int64_t> edges = {0, schedule.problem.heads.query};
   each_attend(schedule, [&](const Attend& attend, int, int) {
     edges.insert(attend.q.heads.begin);
     edges.insert(attend.q.heads.end);
   });
-  std::vector<Layer> layers;
+  std::vector<HeadLayer> layers;
   if (edges.size() > kMostHeadRuns) return layers;
   for (auto edge = edges.begin(); std::next(edge) != edges.end(); ++edge) {
     const HeadRange heads = {*edge, *std::next(edge)};
@@ -127,11 +127,11 @@ std::vector<Layer> make_layers(const Schedule& schedule, size_t cells) {
 }
 
 /// Layers that look the same become one.
-std::vector<Layer> joined_layers(const std::vector<Layer>& layers) {
-  std::vector<Layer> joined;
-  for (const Layer& layer : layers) {
+std::vector<HeadLayer> joined_layers(const std::vector<HeadLayer>& layers) {
+  std::vector<HeadLayer> joined;
+  for (const HeadLayer& layer : layers) {
     const auto same = std::ranges::find_if(
-        joined, [&](const Layer& other) { return other.rank == layer.rank && other.step == layer.step; });
+        joined, [&](const HeadLayer& other) { return other.rank == layer.rank && other.step == layer.step; });
     if (same == joined.end()) {
       joined.push_back(layer);
     } else {
@@ -153,7 +153,7 @@ Row grid_json(const Schedule& schedule, int64_t most_bytes) {
   });
   q.finish();
   k.finish();
-  std::vector<Layer> layers = make_layers(schedule, q.count() * k.count());
+  std::vector<HeadLayer> layers = make_layers(schedule, q.count() * k.count());
   if (layers.empty()) return nullptr;
   int steps = 0;
   each_attend(schedule, [&](const Attend& attend, int rank, int step) {
@@ -163,7 +163,7 @@ Row grid_json(const Schedule& schedule, int64_t most_bytes) {
         k.each_run(view.tokens, [&](size_t column, const TokenRange& keys) {
           if (queries.sequence != keys.sequence) return;
           if (visible_pairs(attend.mask, TokenSet({queries}), TokenSet({keys})) == 0) return;
-          for (Layer& layer : layers) {
+          for (HeadLayer& layer : layers) {
             if (!attend.q.heads.contains(layer.heads)) continue;
             layer.rank[row * k.count() + column] = digit_of(rank);
             layer.step[row * k.count() + column] = digit_of(step);
