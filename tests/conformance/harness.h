@@ -3,6 +3,7 @@
 #include "lib/assumed_rates.h"
 #include "lib/inputs.h"
 #include "lib/judge.h"
+#include "lib/kernel.h"
 #include "lib/options.h"
 #include "lib/ranks.h"
 #include "lib/schedule.h"
