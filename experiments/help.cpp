@@ -53,8 +53,8 @@ diagram; the verdict. Touches no device.
   --json           machine-readable: {"schema": 1, "cases": [...]}
   --operations     every operation of every rank
   --tflops N --gbps N
-                   with problem.layer: estimate both sources of K and V for ranks of
-                   10^12 N FLOP/s that send 10^9 N bytes a second each
+                   with problem.layer: estimate both sources of K and V for
+                   ranks of 10^12 N FLOP/s that send 10^9 N bytes/s each
   --ranks LIST     only these ranks, as in 5, 0-3 or 0-3,7; a case of a sweep
                    that has fewer shows those that it has
 )";

@@ -156,7 +156,9 @@ class ShapeChecker {
   /// Only Gaussian rows come of projections; the others need Q, K and V of their own making.
   void check_layer_inputs(const YamlNode& inputs) {
     const YamlNode* generate = inputs.find("generate");
-    if (generate == nullptr || generate->text == "gauss" || !values_.contains("/problem/layer"_json_pointer)) return;
+    const bool is_known = values_.contains("/inputs/generate"_json_pointer);  // else it has been reported
+    const bool has_layer = values_.contains("/problem/layer"_json_pointer);
+    if (generate == nullptr || !is_known || generate->text == "gauss" || !has_layer) return;
     diagnostics_.add(generate->mark,
                      fmt::format("inputs.generate: no hidden states project to {}, but problem.layer needs some; "
                                  "allowed: gauss, or inputs.file",

@@ -21,7 +21,7 @@ const std::map<std::string, Rule> kRules = {
     {"kernels",
      {{"lib", "kernels"},
       {"Eigen", "libxsmm.h", "immintrin.h", "arm_neon.h", "cuda.h", "cuda_runtime.h", "cuda_bf16.h", "cuda_fp16.h",
-       "cudnn.h", "cudnn_frontend.h", "flashinfer", "cutlass", "cute"}}},
+       "cublasLt.h", "cudnn.h", "cudnn_frontend.h", "flashinfer", "cutlass", "cute"}}},
     {"experiments",
      {{"lib", "strategies", "transports", "kernels", "experiments"},
       {"fmt", "yaml-cpp", "CLI", "nlohmann", "openssl"}}},
