@@ -58,6 +58,7 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
 }
 
 double WorstRow::ratio() const {
+  if (!std::isfinite(bound)) return std::numeric_limits<double>::infinity();
   if (error == 0) return 0;
   return bound > 0 ? error / bound : std::numeric_limits<double>::infinity();
 }

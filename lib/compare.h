@@ -3,6 +3,7 @@
 #include "lib/problem.h"
 #include "lib/reference_row.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -36,7 +37,8 @@ struct WorstRow {
   double bound = 0;
   QueryRow row{-1, -1, -1};
   int32_t rank = -1;  ///< that held the row
-  bool passed() const { return error <= bound; }
+  /// A bound that is not finite proves nothing.
+  bool passed() const { return error <= bound && std::isfinite(bound); }
   double ratio() const;
   /// Keeps the worse one; of equals the first row, so that the order of merging does not matter.
   void merge(const WorstRow& other);

@@ -31,6 +31,15 @@ struct Fixture {
   std::string failure() const { return judge.failure_of(judge.judge(result.rows, {3, 0}, 7)); }
 };
 
+TEST_CASE("a bound that is not finite lets nothing pass, and is the worst there is") {
+  const WorstRow vacuous{0.0, std::numeric_limits<double>::infinity(), {0, 7, 0}, 1};
+  CHECK_FALSE(vacuous.passed());
+  WorstRow worst{0.5, 1.0, {0, 1, 0}, 0};
+  CHECK(worst.passed());
+  worst.merge(vacuous);
+  CHECK_FALSE(worst.passed());
+}
+
 TEST_CASE("a failing row is named by sequence, position, head and rank") {
   Fixture correct;
   CHECK(correct.failure() == "");
