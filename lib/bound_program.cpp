@@ -11,10 +11,6 @@ namespace ringfold {
 
 namespace {
 
-int planes_of(BlockKind kind) {
-  return kind == BlockKind::kv || kind == BlockKind::state || kind == BlockKind::wkv ? 2 : 1;
-}
-
 /// Elements of one row of one head of a plane.
 int64_t channels_of(BlockKind kind, int plane, int64_t dim) {
   const bool one = kind == BlockKind::lse || kind == BlockKind::hidden || (kind == BlockKind::state && plane == 1);

@@ -79,10 +79,6 @@ class ProgramWalk {
     }
   }
 
-  static bool is_of_layer(BlockKind kind) {
-    return kind == BlockKind::hidden || kind == BlockKind::wq || kind == BlockKind::wkv;
-  }
-
   int64_t most_heads(BlockKind kind) const {
     if (kind == BlockKind::hidden) return schedule_.problem.layer->hidden;
     return kind == BlockKind::kv || kind == BlockKind::wkv ? schedule_.problem.heads.kv : schedule_.problem.heads.query;

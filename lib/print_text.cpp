@@ -52,7 +52,7 @@ class TextPrinter {
   /// Name, tokens, heads and bytes: where a block appears first.
   std::string described(BlockId id) const {
     const BlockKind kind = block(id).kind;
-    if (kind == BlockKind::hidden || kind == BlockKind::wq || kind == BlockKind::wkv) {
+    if (is_of_layer(kind)) {
       const std::string rows = to_string(block(id).tokens, 4);
       return fmt::format("{} = {}, {}", name(id),
                          kind == BlockKind::hidden ? fmt::format("hidden states of tokens {}", rows)

@@ -22,6 +22,14 @@ std::string_view to_string(BlockKind kind) {
   RINGFOLD_INVARIANT(false, "block kind {}", static_cast<int>(kind));
 }
 
+int planes_of(BlockKind kind) {
+  return kind == BlockKind::kv || kind == BlockKind::state || kind == BlockKind::wkv ? 2 : 1;
+}
+
+bool is_of_layer(BlockKind kind) {
+  return kind == BlockKind::hidden || kind == BlockKind::wq || kind == BlockKind::wkv;
+}
+
 int64_t row_elements(BlockKind kind, int64_t dim) {
   switch (kind) {
     case BlockKind::q: return dim;
@@ -101,9 +109,8 @@ bool is_contiguous(const Block& block, const View& view) {
   const bool all_heads = view.heads == block.heads;
   if (block.layout == Layout::heads_outer) {
     if (all_tokens) return true;
-    // Within one plane of one head a run of rows is contiguous; kv and state have two planes.
-    const bool one_plane = block.kind != BlockKind::kv && block.kind != BlockKind::state;
-    if (!one_plane || view.heads.size() != 1) return false;
+    // Within one plane of one head a run of rows is contiguous.
+    if (planes_of(block.kind) != 1 || view.heads.size() != 1) return false;
   } else {
     if (!all_heads) return view.tokens.size() == 1;
   }

@@ -23,6 +23,11 @@ namespace ringfold {
 enum class BlockKind { q, kv, state, out, lse, hidden, wq, wkv };
 std::string_view to_string(BlockKind kind);
 
+/// Planes of a head.
+int planes_of(BlockKind kind);
+/// Hidden states or weights.
+bool is_of_layer(BlockKind kind);
+
 /// Axis order of a block's memory, outermost first.
 ///   heads_outer   [head][plane][token][dim]: a range of heads is contiguous
 ///   tokens_outer  [token][head][plane][dim]: a range of tokens is contiguous

@@ -31,6 +31,7 @@ TEST_CASE("what is contiguous depends on the layout and the planes") {
   const Block kv = block(BlockKind::kv, Layout::heads_outer, 8, 4);
   CHECK(is_contiguous(kv, view(10, 18, {3, 5})));
   CHECK_FALSE(is_contiguous(kv, view(10, 14, {2, 3})));
+  CHECK_FALSE(is_contiguous(block(BlockKind::wkv, Layout::heads_outer, 8, 4), view(10, 14, {2, 3})));
   const Block q = block(BlockKind::q, Layout::heads_outer, 8, 4);
   CHECK(is_contiguous(q, view(11, 14, {3, 4})));
   CHECK_FALSE(is_contiguous(q, view(11, 14, {3, 5})));
