@@ -1,5 +1,6 @@
 #include "kernels/attend_layout.h"
 
+#include "kernels/round_up.h"
 #include "lib/error.h"
 
 #include <utility>
@@ -7,15 +8,8 @@
 namespace ringfold {
 namespace {
 
-constexpr int64_t kAlignment = 256;
 /// What libraries ask of addresses and strides of what they write.
 constexpr int64_t kVector = 16;
-
-bool is_aligned(const CallOutput& output) {
-  const int64_t bytes = bytes_of(output.dtype);
-  return reinterpret_cast<uintptr_t>(output.o) % kVector == 0 && output.o_strides.row * bytes % kVector == 0 &&
-         output.o_strides.head * bytes % kVector == 0;
-}
 
 /// The call's place in what the task writes.
 CallOutput target(const AttendTask& task, const AttendRegion& region, const AttendCall& call) {
@@ -32,15 +26,16 @@ bool writes_directly(const AttendTask& task, const CallRules& rules, const Atten
   if (task.fold || !region.has_one_call_a_row()) return false;
   for (const AttendCall& call : region.calls) {
     const CallOutput output = target(task, region, call);
-    if (!is_aligned(output) || (rules.can_write && !rules.can_write(region, call, output))) return false;
+    if (!is_aligned(output.o, output.dtype, output.o_strides, kVector) ||
+        (rules.can_write && !rules.can_write(region, call, output)))
+      return false;
   }
   return true;
 }
 
 /// Scratch memory that is laid out before it is there.
 std::byte* take(int64_t bytes, int64_t& taken) {
-  const int64_t aligned = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  return reinterpret_cast<std::byte*>(std::exchange(taken, taken + aligned));
+  return reinterpret_cast<std::byte*>(std::exchange(taken, taken + round_up(bytes, kScratchAlignment)));
 }
 
 CallOutput scratch_output(const AttendTask& task, const CallRules& rules, int64_t heads, int64_t rows, int64_t& taken) {

@@ -1,5 +1,6 @@
 #include "kernels/attend_parts.h"
 
+#include "kernels/call_strides.h"
 #include "kernels/decode_launch.h"
 #include "kernels/rows.h"
 
@@ -13,9 +14,7 @@ namespace {
 constexpr int64_t kVector = 16;
 
 bool is_aligned(const Tensor& tensor) {
-  const int64_t bytes = bytes_of(tensor.dtype);
-  return reinterpret_cast<uintptr_t>(tensor.data) % kVector == 0 && tensor.row_stride * bytes % kVector == 0 &&
-         tensor.head_stride * bytes % kVector == 0;
+  return is_aligned(tensor.data, tensor.dtype, {tensor.row_stride, tensor.head_stride}, kVector);
 }
 
 bool decode_takes(const AttendTask& task) {

@@ -67,7 +67,7 @@ class AttendMaker {
     }
     for (const auto& [heads, regions] : by_heads) {
       MergeTarget merged;
-      merged.rows = rows_of(o_, lse_, heads);
+      merged.rows = state_rows(o_, lse_, heads.begin);
       merged.heads = heads.size();
       std::vector<StatePart> parts;
       for (const size_t i : regions) {
@@ -82,22 +82,12 @@ class AttendMaker {
     }
   }
 
-  static StateRows rows_of(const Tensor& o, const Tensor& lse, const HeadRange& heads) {
-    StateRows rows = state_rows(o, &lse);
-    const int64_t head = heads.begin - o.heads.begin;
-    rows.o += head * rows.o_head_stride * bytes_of(rows.dtype);
-    rows.lse += head * rows.lse_head_stride;
-    return rows;
-  }
-
   void add_parts(const AttendRegion& region, const std::vector<CallOutput>& outputs,
                  std::vector<StatePart>& parts) const {
     const int64_t heads = region.query_heads.size();
     if (task_.fold && task_.finish) {
-      StateRows state = rows_of(task_.state.o, task_.state.lse, region.query_heads);
-      state.o += region.row * state.o_row_stride * bytes_of(state.dtype);
-      state.lse += region.row * state.lse_row_stride;
-      parts.push_back({state, region.row, region.rows, 0, heads, false});
+      const StateRows state = state_rows(task_.state.o, task_.state.lse, region.query_heads.begin);
+      parts.push_back({rows_from(state, region.row), region.row, region.rows, 0, heads, false});
     }
     for (size_t i = 0; i < region.calls.size(); ++i) {
       const CallOutput& output = outputs[i];

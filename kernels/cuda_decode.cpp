@@ -58,14 +58,6 @@ class DecodeWork final : public CudaWork {
     return {rows, o_bytes + tables.scratch_rows * count * 4};
   }
 
-  static StateRows rows_of(const Tensor& o, const Tensor& lse, const HeadRange& heads) {
-    StateRows rows = state_rows(o, &lse);
-    const int64_t head = heads.begin - o.heads.begin;
-    rows.o += head * rows.o_head_stride * bytes_of(rows.dtype);
-    rows.lse += head * rows.lse_head_stride;
-    return rows;
-  }
-
   void add(CudaDevice& device, const AttendTask& task, const AttendHeads& heads, const DecodeTables& tables) {
     Step& step = steps_.emplace_back();
     const size_t pieces = step.tables.add(tables.pieces);
@@ -106,8 +98,9 @@ class DecodeWork final : public CudaWork {
 
   static MergeTarget target_of(const AttendTask& task, const AttendHeads& heads, const DecodeTables& tables) {
     MergeTarget target;
-    target.rows = task.finish ? rows_of(task.finish->out, task.finish->lse, heads.query_heads)
-                              : rows_of(task.state.o, task.state.lse, heads.query_heads);
+    const int64_t head = heads.query_heads.begin;
+    target.rows = task.finish ? state_rows(task.finish->out, task.finish->lse, head)
+                              : state_rows(task.state.o, task.state.lse, head);
     target.heads = heads.query_heads.size();
     target.spans = tables.merged;
     return target;
@@ -116,13 +109,11 @@ class DecodeWork final : public CudaWork {
   static std::vector<StatePart> parts_of_target(const AttendTask& task, const AttendHeads& heads,
                                                 const DecodeTables& tables, const StateRows& scratch) {
     std::vector<StatePart> parts;
-    const auto add = [&](StateRows from, int64_t from_row, int64_t target_row, int64_t rows) {
-      from.o += from_row * from.o_row_stride * bytes_of(from.dtype);
-      from.lse += from_row * from.lse_row_stride;
-      parts.push_back({from, target_row, rows, 0, heads.query_heads.size(), false});
+    const auto add = [&](const StateRows& from, int64_t from_row, int64_t target_row, int64_t rows) {
+      parts.push_back({rows_from(from, from_row), target_row, rows, 0, heads.query_heads.size(), false});
     };
     if (task.fold && task.finish) {
-      const StateRows state = rows_of(task.state.o, task.state.lse, heads.query_heads);
+      const StateRows state = state_rows(task.state.o, task.state.lse, heads.query_heads.begin);
       for (const RowSpan& span : tables.merged) add(state, span.begin, span.begin, span.count);
     }
     for (const DecodeTables::Part& part : tables.parts) add(scratch, part.scratch_row, part.target_row, part.rows);

@@ -1,5 +1,6 @@
 #include "kernels/cuda_rotate.h"
 
+#include "kernels/call_strides.h"
 #include "kernels/host_rotation.h"
 #include "kernels/rows.h"
 #include "lib/error.h"
@@ -10,9 +11,7 @@ namespace {
 
 /// Do four channels that begin at a multiple of four stand at a multiple of their bytes, in every row and head?
 bool is_aligned(const Tensor& tensor) {
-  const int64_t unit = 4 * bytes_of(tensor.dtype);
-  return reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(unit) == 0 && tensor.row_stride % 4 == 0 &&
-         tensor.head_stride % 4 == 0;
+  return is_aligned(tensor.data, tensor.dtype, {tensor.row_stride, tensor.head_stride}, 4 * bytes_of(tensor.dtype));
 }
 
 }  // namespace

@@ -21,10 +21,7 @@ bool same_rows(const Tensor& a, const Tensor& b) {
 std::vector<StatePart> own_parts(const MergeTarget& target) {
   std::vector<StatePart> parts;
   for (const RowSpan& span : target.spans) {
-    StatePart part{target.rows, span.begin, span.count, 0, target.heads, false};
-    part.from.o += span.begin * target.rows.o_row_stride * bytes_of(target.rows.dtype);
-    part.from.lse += span.begin * target.rows.lse_row_stride;
-    parts.push_back(part);
+    parts.push_back({rows_from(target.rows, span.begin), span.begin, span.count, 0, target.heads, false});
   }
   return parts;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda_queue.h"
+#include "kernels/round_up.h"
 #include "lib/error.h"
 #include "lib/kernel.h"
 
@@ -42,7 +43,7 @@ class CudaTables {
   template <typename Item>
   size_t add(const std::vector<Item>& list) {
     static_assert(std::is_trivially_copyable_v<Item> && alignof(Item) <= kAlignment);
-    const size_t offset = (bytes_.size() + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t offset = round_up(bytes_.size(), kAlignment);
     bytes_.resize(offset + list.size() * sizeof(Item));
     if (!list.empty()) std::memcpy(bytes_.data() + offset, list.data(), list.size() * sizeof(Item));
     return offset;

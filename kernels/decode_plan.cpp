@@ -1,5 +1,6 @@
 #include "kernels/decode_plan.h"
 
+#include "kernels/round_up.h"
 #include "kernels/rows.h"
 #include "lib/visible_keys.h"
 
@@ -12,8 +13,6 @@ namespace {
 /// Fewer keys a block are not worth its beginning, and more parts a row not worth their merge.
 constexpr int64_t kLeastKeys = 256;
 constexpr int64_t kMostParts = 64;
-
-int64_t rounded_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 struct Token {
   int64_t position = 0;
@@ -69,7 +68,7 @@ class DecodePlanner {
       }
     }
     const int64_t share = keys * heads.kv_heads.size() / std::max<int64_t>(blocks, 1);
-    most_keys_ = rounded_up(std::max({share, longest / kMostParts, kLeastKeys}), kDecodeKeys);
+    most_keys_ = round_up(std::max({share, longest / kMostParts, kLeastKeys}), kDecodeKeys);
   }
 
   DecodeTables plan() {
@@ -163,7 +162,7 @@ class DecodePlanner {
     item.first_row = list.segments.front().row;
     if (!list.is_in_one_run()) item.table = add_table(list);
     const int64_t parts = items_of(list);
-    const int64_t keys = rounded_up((list.end - list.begin + parts - 1) / parts, kDecodeKeys);
+    const int64_t keys = round_up((list.end - list.begin + parts - 1) / parts, kDecodeKeys);
     for (int64_t begin = list.begin; begin < list.end; begin += keys) {
       item.begin = static_cast<int32_t>(begin);
       item.end = static_cast<int32_t>(std::min(begin + keys, list.end));

@@ -1,5 +1,6 @@
 #include "kernels/gather_pages.h"
 
+#include "kernels/round_up.h"
 #include "kernels/rows.h"
 
 #include <algorithm>
@@ -9,8 +10,6 @@
 
 namespace ringfold {
 namespace {
-
-constexpr int64_t kAlignment = 256;
 
 /// Of each sequence, positions [begin, end) of all keys that its queries see.
 std::map<int64_t, TokenRange> seen_keys(const AttendTask& task) {
@@ -65,7 +64,7 @@ GatheredPages gather_pages(const AttendTask& task, std::byte* memory) {
     dense.row_stride = heads_inside ? task.dim * plane.heads.size() : task.dim;
     dense.head_stride = heads_inside ? task.dim : task.dim * rows;
     const int64_t bytes = rows * plane.heads.size() * task.dim * bytes_of(plane.dtype);
-    gathered.bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    gathered.bytes += round_up(bytes, kScratchAlignment);
     gathered.copies.push_back({plane, dense, task.dim});
     plane = std::move(dense);
   };

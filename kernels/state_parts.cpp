@@ -15,6 +15,16 @@ StateRows state_rows(const Tensor& o, const Tensor* lse) {
   return rows;
 }
 
+StateRows state_rows(const Tensor& o, const Tensor& lse, int64_t head) {
+  return rows_from(state_rows(o, &lse), 0, head - o.heads.begin);
+}
+
+StateRows rows_from(StateRows rows, int64_t row, int64_t head) {
+  rows.o += (head * rows.o_head_stride + row * rows.o_row_stride) * bytes_of(rows.dtype);
+  if (rows.lse != nullptr) rows.lse += head * rows.lse_head_stride + row * rows.lse_row_stride;
+  return rows;
+}
+
 std::vector<RowSpan> spans_of(std::span<const Segment> segments) {
   std::vector<RowSpan> spans;
   for (const Segment& segment : segments) spans.push_back({segment.row, segment.end - segment.begin});
@@ -26,14 +36,10 @@ std::vector<StatePart> parts_of(std::span<const StateTensor> states, const Tenso
   for (const StateTensor& state : states) {
     const HeadRange heads = intersect(target.heads, state.o.heads);
     if (heads.empty()) continue;
-    const StateRows rows = state_rows(state.o, &state.lse);
-    const int64_t head = heads.begin - state.o.heads.begin;
+    const StateRows rows = state_rows(state.o, state.lse, heads.begin);
     for_common_rows(state.o.segments, target.segments, [&](const CommonRows& common) {
-      StatePart part{rows, common.b_row, common.tokens.size(), heads.begin - target.heads.begin, heads.size(), false};
-      const int64_t element = head * rows.o_head_stride + common.a_row * rows.o_row_stride;
-      part.from.o += element * bytes_of(rows.dtype);
-      part.from.lse += head * rows.lse_head_stride + common.a_row * rows.lse_row_stride;
-      parts.push_back(part);
+      parts.push_back({rows_from(rows, common.a_row), common.b_row, common.tokens.size(),
+                       heads.begin - target.heads.begin, heads.size(), false});
     });
   }
   return parts;

@@ -1,5 +1,6 @@
 #include "kernels/tile_projector.h"
 
+#include "kernels/round_up.h"
 #include "kernels/rows.h"
 #include "lib/dtype.h"
 
@@ -44,7 +45,7 @@ const TileProduct& TileProjector::product(int rows, int channels) {
 
 void TileProjector::project(const ProjectedTile& tile) {
   const int64_t dim = task_.dim;
-  const int64_t padded = (tile.rows + kStep - 1) / kStep * kStep;
+  const int64_t padded = round_up(tile.rows, kStep);
   const int64_t element = bytes_of(task_.x.dtype);
   const int64_t first_weight = task_.w.segments.front().row;
   std::fill_n(sum_.begin(), padded * dim, 0.0f);

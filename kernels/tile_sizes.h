@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels/round_up.h"
+
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -15,8 +17,6 @@ inline constexpr int kBlockTiles = 32;        ///< query tiles that share a tile
 inline constexpr int kSharedBlockTiles = 16;  ///< the same where threads share out the blocks
 /// Leading dimension of unpacked V: not a power of two, so that channels do not fall into the same cache sets.
 inline constexpr int kValueStride = kTileKeys + 16;
-
-inline int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
 /// Scratch memory for floats: a cache line's alignment, grown when needed, never shrunk, content not kept.
 class Scratch {
