@@ -68,18 +68,10 @@ void save_inputs(const std::string& path, const InputSource& inputs) {
   for (const InputTensor tensor : given_tensors(problem)) {
     const InputShape shape = input_shape(problem, tensor);
     int64_t first = 0;
-    std::vector<float> one_head;
     std::vector<float> values;
     for_pieces(shape.rows, [&](const TokenRange& range) {
-      one_head.resize(static_cast<size_t>(range.size() * shape.channels));
-      values.resize(one_head.size() * static_cast<size_t>(shape.heads));
-      for (int64_t head = 0; head < shape.heads; ++head) {
-        inputs.read(tensor, range, head, one_head.data());
-        for (int64_t row = 0; row < range.size(); ++row) {
-          std::copy_n(one_head.data() + row * shape.channels, shape.channels,
-                      values.data() + (row * shape.heads + head) * shape.channels);
-        }
-      }
+      values.resize(static_cast<size_t>(range.size() * shape.heads * shape.channels));
+      read_all_heads(inputs, tensor, range, values.data());
       writer.write_rows(std::string(to_string(tensor)), first, values);
       first += range.size();
     });

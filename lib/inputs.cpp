@@ -54,16 +54,21 @@ std::string_view to_string(InputTensor tensor) {
   RINGFOLD_INVARIANT(false, "input tensor {}", static_cast<int>(tensor));
 }
 
+int64_t input_channels(const Problem& problem, InputTensor tensor) {
+  return tensor == InputTensor::x ? problem.layer->hidden : problem.heads.dim;
+}
+
 InputShape input_shape(const Problem& problem, InputTensor tensor) {
   const Heads& heads = problem.heads;
+  const int64_t channels = input_channels(problem, tensor);
   switch (tensor) {
-    case InputTensor::q: return {query_set(problem), heads.query, heads.dim};
+    case InputTensor::q: return {query_set(problem), heads.query, channels};
     case InputTensor::k:
-    case InputTensor::v: return {kv_set(problem), heads.kv, heads.dim};
-    case InputTensor::x: return {kv_set(problem), 1, problem.layer->hidden};
-    case InputTensor::wq: return {weight_rows(*problem.layer), heads.query, heads.dim};
+    case InputTensor::v: return {kv_set(problem), heads.kv, channels};
+    case InputTensor::x: return {kv_set(problem), 1, channels};
+    case InputTensor::wq: return {weight_rows(*problem.layer), heads.query, channels};
     case InputTensor::wk:
-    case InputTensor::wv: return {weight_rows(*problem.layer), heads.kv, heads.dim};
+    case InputTensor::wv: return {weight_rows(*problem.layer), heads.kv, channels};
   }
   RINGFOLD_INVARIANT(false, "input tensor {}", static_cast<int>(tensor));
 }
@@ -93,7 +98,7 @@ void InputSource::read_rotated(InputTensor tensor, const TokenRange& tokens, int
 }
 
 void InputSource::read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t, float* out) const {
-  std::fill_n(out, tokens.size() * input_shape(problem_, tensor).channels, 0.0f);
+  std::fill_n(out, tokens.size() * input_channels(problem_, tensor), 0.0f);
 }
 
 double InputSource::row_doubt(InputTensor tensor, int64_t sequence, int64_t position, int64_t head) const {
@@ -139,7 +144,7 @@ InputRow GeneratedInputs::row(InputTensor tensor, int64_t sequence, int64_t posi
 }
 
 void GeneratedInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const {
-  const int64_t channels = tensor == InputTensor::x ? problem().layer->hidden : recipe_.dim;
+  const int64_t channels = input_channels(problem(), tensor);
   for (int64_t position = tokens.begin; position < tokens.end; ++position) {
     const InputRow values = row(tensor, tokens.sequence, position, head);
     for (int64_t channel = 0; channel < channels; ++channel) {
@@ -173,10 +178,22 @@ void StoredInputs::read(InputTensor tensor, const TokenRange& tokens, int64_t he
   }
 }
 
+void read_all_heads(const InputSource& inputs, InputTensor tensor, const TokenRange& rows, float* out) {
+  const InputShape shape = input_shape(inputs.problem(), tensor);
+  std::vector<float> one_head(static_cast<size_t>(rows.size() * shape.channels));
+  for (int64_t head = 0; head < shape.heads; ++head) {
+    inputs.read(tensor, rows, head, one_head.data());
+    for (int64_t row = 0; row < rows.size(); ++row) {
+      std::copy_n(one_head.data() + row * shape.channels, shape.channels,
+                  out + (row * shape.heads + head) * shape.channels);
+    }
+  }
+}
+
 void write_rows(const InputSource& inputs, InputTensor tensor, const TokenSet& tokens, const HeadRange& heads,
                 void* out, const RowStrides& strides) {
   const DType dtype = inputs.problem().dtype;
-  const int64_t channels = input_shape(inputs.problem(), tensor).channels;
+  const int64_t channels = input_channels(inputs.problem(), tensor);
   std::vector<float> row(static_cast<size_t>(channels));
   for (int64_t head = heads.begin; head < heads.end; ++head) {
     int64_t index = 0;

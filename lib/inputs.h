@@ -25,11 +25,17 @@ struct InputShape {
   int64_t elements() const { return rows.size() * heads * channels; }
 };
 InputShape input_shape(const Problem& problem, InputTensor tensor);
+/// InputShape::channels alone.
+int64_t input_channels(const Problem& problem, InputTensor tensor);
 
 /// The tensors that a problem is given as: q, k, v or, with a layer, x, wq, wk, wv.
 std::vector<InputTensor> given_tensors(const Problem& problem);
 
 class GeneratedInputs;
+class InputSource;
+
+/// Rows of all heads into out[row][head][channel], as they stand in an input file.
+void read_all_heads(const InputSource& inputs, InputTensor tensor, const TokenRange& rows, float* out);
 
 /// Q, K and V of a problem, not rotated, and what a layer projects them from, by global position: whoever asks for a
 /// row gets the same bits. Immutable, so that all ranks may read it at once.
