@@ -17,10 +17,11 @@ SourceCost cost_of_source(const PlannedCase& planned, const std::optional<Assume
   most.is_planned = planned.is_proved();
   if (!most.is_planned) return most;
   const Cost& cost = *planned.outcome.plan;
-  for (size_t rank = 0; rank < cost.flops.size(); ++rank) {
+  const std::vector<double> flops = cost.all_flops();
+  for (size_t rank = 0; rank < flops.size(); ++rank) {
     most.sent_bytes = std::max(most.sent_bytes, cost.sent_bytes[rank]);
     most.projection_flops = std::max(most.projection_flops, cost.projection_flops[rank]);
-    most.flops = std::max(most.flops, cost.flops[rank] + cost.projection_flops[rank]);
+    most.flops = std::max(most.flops, flops[rank]);
     if (!rates) continue;
     const Schedule& schedule = *planned.schedule;
     const double seconds = estimate_seconds(schedule.ranks[rank], schedule.problem, *rates);

@@ -60,10 +60,8 @@ Row timing_json(const Case& item, const Outcome& outcome) {
   }
   timing["ranks_ms"] = std::move(repeats);
   if (outcome.plan && !outcome.plan->flops.empty()) {
-    const std::vector<double>& flops = outcome.plan->flops;
-    const std::vector<double>& projected = outcome.plan->projection_flops;
-    const double all = std::accumulate(projected.begin(), projected.end(),  //
-                                       std::accumulate(flops.begin(), flops.end(), 0.0));
+    const std::vector<double> flops = outcome.plan->all_flops();
+    const double all = std::accumulate(flops.begin(), flops.end(), 0.0);
     timing["tflops_per_rank"] = number(all / static_cast<double>(flops.size()) / (middle_ms * 1e9));
   }
   if (is_decode(item.problem)) {

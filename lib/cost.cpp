@@ -66,14 +66,19 @@ class RankCost {
   Cost& cost_;
 };
 
-double imbalance_of(std::vector<double> flops, const std::vector<double>& projection_flops) {
-  for (size_t rank = 0; rank < projection_flops.size(); ++rank) flops[rank] += projection_flops[rank];
+double imbalance_of(const std::vector<double>& flops) {
   const double sum = std::accumulate(flops.begin(), flops.end(), 0.0);
   if (sum == 0) return 1.0;
   return *std::max_element(flops.begin(), flops.end()) * static_cast<double>(flops.size()) / sum;
 }
 
 }  // namespace
+
+std::vector<double> Cost::all_flops() const {
+  std::vector<double> all = flops;
+  for (size_t rank = 0; rank < projection_flops.size(); ++rank) all[rank] += projection_flops[rank];
+  return all;
+}
 
 double projection_flops(const Problem& problem, const Program& program, const Project& project) {
   const Block& made = program.blocks[static_cast<size_t>(project.block)];
@@ -94,7 +99,7 @@ Cost cost_of(const Schedule& schedule) {
   std::vector<int64_t> to(ranks, 0);
   for (size_t rank = 0; rank < ranks; ++rank) RankCost(schedule, rank, cost).run(to);
   cost.minimum_sent_bytes = minimum_sent_bytes(schedule);
-  cost.imbalance = imbalance_of(cost.flops, cost.projection_flops);
+  cost.imbalance = imbalance_of(cost.all_flops());
   return cost;
 }
 

@@ -26,6 +26,9 @@ struct Cost {
       pages;               ///< that the KV which a rank starts with, or projects, takes; none where it is contiguous
   double imbalance = 1.0;  ///< max / mean of flops, projections included; 1 if there is no work
   std::map<std::pair<int, int>, int64_t> link_bytes;  ///< (sender, receiver) -> bytes, non-zero ones only
+
+  /// FLOPs of each rank, projections included.
+  std::vector<double> all_flops() const;
 };
 
 Cost cost_of(const Schedule& schedule);
