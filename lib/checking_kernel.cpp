@@ -174,42 +174,42 @@ void CheckingKernel::finish(Queue& queue, const FinishTask& task) {
   compare_bits("finish, LSE", task.lse, again.lse, 1);
 }
 
-void CheckingKernel::copy(Queue& queue, const CopyTask& task) {
-  const Shadow to(task.to, task.channels);
-  CopyTask again = task;
+/// The judge works on a copy of `to`; compare(that copy).
+template <typename Task, typename Compare>
+void CheckingKernel::do_both(Queue& queue, const Task& task, int64_t channels,
+                             void (Kernel::*call)(Queue&, const Task&), Compare&& compare) {
+  const Shadow to(task.to, channels);
+  Task again = task;
   again.to = to.tensor();
-  judged_.copy(queue, task);
-  judge_.copy(queue, again);
+  again.prepared = nullptr;
+  (judged_.*call)(queue, task);
+  (judge_.*call)(queue, again);
   queue.synchronize();
-  compare_bits("copy", task.to, again.to, task.channels);
+  compare(again.to);
+}
+
+void CheckingKernel::copy(Queue& queue, const CopyTask& task) {
+  do_both(queue, task, task.channels, &Kernel::copy,
+          [&](const Tensor& other) { compare_bits("copy", task.to, other, task.channels); });
 }
 
 void CheckingKernel::rotate(Queue& queue, const RotateTask& task) {
-  const Shadow to(task.to, task.dim);
-  RotateTask again = task;
-  again.to = to.tensor();
-  again.prepared = nullptr;
-  judged_.rotate(queue, task);
-  judge_.rotate(queue, again);
-  queue.synchronize();
-  compare_bits("rotate", task.to, again.to, task.dim);
+  do_both(queue, task, task.dim, &Kernel::rotate,
+          [&](const Tensor& other) { compare_bits("rotate", task.to, other, task.dim); });
 }
 
 void CheckingKernel::project(Queue& queue, const ProjectTask& task) {
-  const Shadow to(task.to, task.dim);
-  ProjectTask again = task;
-  again.to = to.tensor();
-  again.prepared = nullptr;
-  judged_.project(queue, task);
-  judge_.project(queue, again);
-  queue.synchronize();
+  do_both(queue, task, task.dim, &Kernel::project, [&](const Tensor& other) { compare_projected(task, other); });
+}
+
+void CheckingKernel::compare_projected(const ProjectTask& task, const Tensor& wanted) {
   // Sums of other orders may round to the neighbouring number.
   const double x = longest_row(task.x, task.hidden);
   const double allowed = 2 * unit_roundoff(task.to.dtype) * longest_row(task.to, task.dim) +
                          tolerance_ * x * std::sqrt(static_cast<double>(task.hidden)) * longest_row(task.w, task.dim);
   const auto dim = static_cast<size_t>(task.dim);
   std::vector<float> row(dim), other(dim);
-  for_each_pair(task.to, again.to, task.dim, [&](const QueryRow& at, const std::byte* mine, const std::byte* its) {
+  for_each_pair(task.to, wanted, task.dim, [&](const QueryRow& at, const std::byte* mine, const std::byte* its) {
     load_floats(task.to.dtype, mine, task.dim, row.data());
     load_floats(task.to.dtype, its, task.dim, other.data());
     double square = 0;

@@ -35,6 +35,10 @@ class CheckingKernel final : public Kernel {
   void compare_states(std::string_view what, const StateTensor& got, const StateTensor& wanted, int64_t dim,
                       double o_allowed, double lse_allowed);
   void compare_bits(std::string_view what, const Tensor& got, const Tensor& wanted, int64_t channels);
+  void compare_projected(const ProjectTask& task, const Tensor& wanted);
+  template <typename Task, typename Compare>
+  void do_both(Queue& queue, const Task& task, int64_t channels, void (Kernel::*call)(Queue&, const Task&),
+               Compare&& compare);
 
   Kernel& judged_;
   Kernel& judge_;
