@@ -8,6 +8,7 @@
 #include "lib/error.h"
 #include "lib/inputs.h"
 #include "lib/schedule.h"
+#include "tests/bench/queue_clock.h"
 #include "tests/kernels/plain_cuda_kernel.h"
 
 #include <algorithm>
@@ -77,15 +78,8 @@ class Bench {
     return {problem, kind, 1};
   }
 
-  double us_of(const std::function<void()>& enqueue) {
-    queue_->record(*begin_);
-    enqueue();
-    queue_->record(*end_);
-    queue_->synchronize();
-    return 1000.0 * end_->ms_since(*begin_);
-  }
   double memcpy_rate() {
-    const double us = us_of([&] {
+    const double us = clock_.us_of([&] {
       RINGFOLD_CUDA_CHECK(cudaMemcpyAsync(to_.data, from_.data, static_cast<size_t>(memcpy_bytes_),
                                           cudaMemcpyDeviceToDevice, queue_->stream()));
     });
@@ -95,10 +89,10 @@ class Bench {
   /// `bytes`: read and written.
   void measure(const std::string& name, int64_t bytes, const std::function<void()>& enqueue) {
     std::vector<double> times, rates, shares;
-    us_of(enqueue);
+    clock_.us_of(enqueue);
     for (int i = 0; i < repetitions_; ++i) {
       const double before = memcpy_rate();
-      const double us = us_of(enqueue);
+      const double us = clock_.us_of(enqueue);
       const double after = memcpy_rate();
       times.push_back(us);
       rates.push_back(1e-3 * static_cast<double>(bytes) / us);
@@ -174,8 +168,7 @@ class Bench {
   int repetitions_;
   testing::PlainCudaKernel kernel_;
   std::unique_ptr<CudaQueue> queue_;
-  std::unique_ptr<Stamp> begin_ = queue_->make_stamp();
-  std::unique_ptr<Stamp> end_ = queue_->make_stamp();
+  QueueClock clock_{*queue_};
   std::vector<std::shared_ptr<std::byte>> memory_;
   Tensor from_;
   Tensor to_;

@@ -9,6 +9,7 @@
 #include "lib/inputs.h"
 #include "lib/pages.h"
 #include "lib/schedule.h"
+#include "tests/bench/queue_clock.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -129,19 +130,11 @@ class Bench {
     memory_.clear();
   }
 
-  double us_of(const std::function<void()>& enqueue) {
-    queue_->record(*begin_);
-    enqueue();
-    queue_->record(*end_);
-    queue_->synchronize();
-    return 1000.0 * end_->ms_since(*begin_);
-  }
-
   /// The first one is the copy, the second what the others are compared with.
   void measure(std::vector<Series>& all) {
-    for (const Series& series : all) us_of(series.enqueue);
+    for (const Series& series : all) clock_.us_of(series.enqueue);
     for (int i = 0; i < repetitions_; ++i) {
-      for (Series& series : all) series.times.push_back(us_of(series.enqueue));
+      for (Series& series : all) series.times.push_back(clock_.us_of(series.enqueue));
     }
     const auto per = [](double amount, const std::vector<double>& times) {
       std::vector<double> rates;
@@ -165,8 +158,7 @@ class Bench {
 
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Queue> queue_;
-  std::unique_ptr<Stamp> begin_ = queue_->make_stamp();
-  std::unique_ptr<Stamp> end_ = queue_->make_stamp();
+  QueueClock clock_{*queue_};
   int repetitions_;
   std::vector<std::shared_ptr<std::byte>> memory_;
   std::vector<std::shared_ptr<std::byte>> copied_;

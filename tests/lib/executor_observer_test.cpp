@@ -119,25 +119,31 @@ TEST_CASE("nothing is recorded while somebody watches, and what was recorded is 
   CHECK(begun == std::vector<int>{0, 2, 100, 2, 100});
 }
 
+/// Hands all on.
+class Passing : public Transport {
+ public:
+  explicit Passing(Transport& inner) : inner_(inner) {}
+  std::unique_ptr<Fence> make_fence() override { return inner_.make_fence(); }
+  void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
+    inner_.enqueue(exchange, after, done);
+  }
+  void synchronize() override { inner_.synchronize(); }
+  void cancel() noexcept override { inner_.cancel(); }
+  bool moves(MemoryKind kind) const override { return inner_.moves(kind); }
+
+ private:
+  Transport& inner_;
+};
+
 TEST_CASE("what was recorded is rehearsed once, through wrappers of the transport") {
-  class Rehearsing final : public Transport {
+  class Rehearsing final : public Passing {
    public:
-    explicit Rehearsing(Transport& inner) : inner_(inner) {}
-    std::unique_ptr<Fence> make_fence() override { return inner_.make_fence(); }
+    using Passing::Passing;
     void rehearse(const std::function<void()>& start, Fence& end) override {
       start();
       rehearsed += end.ready() ? 1 : 100;
     }
-    void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
-      inner_.enqueue(exchange, after, done);
-    }
-    void synchronize() override { inner_.synchronize(); }
-    void cancel() noexcept override { inner_.cancel(); }
-    bool moves(MemoryKind kind) const override { return inner_.moves(kind); }
     int rehearsed = 0;
-
-   private:
-    Transport& inner_;
   };
   const Schedule alone = hand_written_ring(1, 3, {1, 1, 4});
   const auto fabric = threads_fabric(1);
@@ -167,21 +173,14 @@ TEST_CASE("an observer is told when each exchange was in flight, and transports 
     std::vector<std::pair<int, ExchangeSpan>> spans;
   };
   /// Counts exchanges that somebody watches.
-  class Counting final : public Transport {
+  class Counting final : public Passing {
    public:
-    explicit Counting(Transport& inner) : inner_(inner) {}
-    std::unique_ptr<Fence> make_fence() override { return inner_.make_fence(); }
+    using Passing::Passing;
     void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {
       watched += exchange.span != nullptr ? 1 : 0;
-      inner_.enqueue(exchange, after, done);
+      Passing::enqueue(exchange, after, done);
     }
-    void synchronize() override { inner_.synchronize(); }
-    void cancel() noexcept override { inner_.cancel(); }
-    bool moves(MemoryKind kind) const override { return inner_.moves(kind); }
     int watched = 0;
-
-   private:
-    Transport& inner_;
   };
   using Clock = std::chrono::steady_clock;
   constexpr int kRanks = 3;
