@@ -44,7 +44,8 @@ class Control {
   virtual void waits_for(std::span<const Wanted>) {}
   /// Throws the group's first error if there is one. Cheap: a transport that waits by itself calls it now and then.
   virtual void check() {}
-  /// The group's first error as far as this rank has been told: code and text as they came from the rank that failed.
+  /// The group's first error as far as another rank has told it to this one: code and text as they came from the rank
+  /// that failed.
   virtual std::optional<Error> first_error() { return std::nullopt; }
   /// Frees all ranks that wait; the first error of the group is the one everybody reports. Never throws.
   virtual void abort(const Error& error) noexcept = 0;

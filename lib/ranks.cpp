@@ -22,12 +22,15 @@ Error as_error(int rank, const std::exception_ptr& thrown) {
   }
 }
 
-/// Keeps the first of several threads' exceptions.
+/// Keeps the first of several threads' exceptions. One of a rank that failed by itself is before those of the ranks
+/// that were freed by it, however quick they are.
 class FirstError {
  public:
-  void offer(std::exception_ptr thrown) {
+  void offer(std::exception_ptr thrown, bool is_freed = false) {
     const std::lock_guard lock(mutex_);
-    if (!first_) first_ = std::move(thrown);
+    if (first_ && (is_freed || !is_freed_)) return;
+    first_ = std::move(thrown);
+    is_freed_ = is_freed;
   }
   void rethrow() {
     if (first_) std::rethrow_exception(first_);
@@ -36,6 +39,7 @@ class FirstError {
  private:
   std::mutex mutex_;
   std::exception_ptr first_;
+  bool is_freed_ = false;
 };
 
 void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>& body,
@@ -48,10 +52,10 @@ void run_rank(Fabric& fabric, int rank, const std::function<void(RankContext&)>&
     RankContext context{rank, fabric.ranks(), *control, *transport, fabric.local_rank(rank)};
     body(context);
   } catch (...) {
-    // Kept before the others are freed, so that none of them can be first. A rank that was freed by another process
-    // tells what that one said.
+    // Kept before the others are freed, so that none of them can be first. A rank that was freed by another tells what
+    // that one said, which may be all that this process hears of it.
     const auto before = control ? control->first_error() : std::nullopt;
-    first.offer(before ? std::make_exception_ptr(*before) : std::current_exception());
+    first.offer(before ? std::make_exception_ptr(*before) : std::current_exception(), before.has_value());
     if (control) control->abort(as_error(rank, std::current_exception()));
     if (free_others) free_others();
   }

@@ -37,6 +37,7 @@ class InProcessControl final : public Control {
   void tick() override { point_.tick(rank_); }
   void enter(int operation, const char* name) override { point_.enter(rank_, operation, name); }
   void abort(const Error& error) noexcept override { point_.abort(rank_, error); }
+  std::optional<Error> first_error() override { return point_.first_error(rank_); }
 
  private:
   MeetingPoint& point_;

@@ -134,6 +134,11 @@ void MeetingPoint::abort(int rank, const Error& error) noexcept {
   fail(rank, error);
 }
 
+std::optional<Error> MeetingPoint::first_error(int rank) {
+  const Lock lock = lock_up();
+  return failed_rank_ == rank ? std::nullopt : failure_;
+}
+
 void MeetingPoint::fail(int rank, const Error& error) {
   if (!failure_) {
     failure_ = error;

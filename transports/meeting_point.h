@@ -42,6 +42,8 @@ class MeetingPoint {
   void arrive(int rank);
   void leave(int rank) noexcept;
   void abort(int rank, const Error& error) noexcept;
+  /// Of another rank than `rank`.
+  std::optional<Error> first_error(int rank);
   void tick(int rank) { liveness_.tick(rank); }
   void enter(int rank, int operation, const char* name) { liveness_.enter(rank, operation, name); }
 

@@ -210,6 +210,25 @@ TEST_CASE("a rank that is freed outside control and transport cannot pass for th
                     "the culprit");
 }
 
+TEST_CASE("ranks that are freed at once do not speak for the one that noticed") {
+  const std::string transport = GENERATE(Catch::Generators::from_range(tested_transports()));
+  CAPTURE(transport);
+  const Outcome outcome = run(transport, 4, milliseconds(300), [](RankContext& context) {
+    if (context.rank == 3) std::this_thread::sleep_for(milliseconds(1500));
+    try {
+      context.control.barrier();
+    } catch (const Error& error) {
+      const bool is_freed = std::string_view(error.what()).starts_with("freed");
+      if (is_freed) throw;
+      std::this_thread::sleep_for(milliseconds(100));  // the others are quicker
+      throw Error(error.code(), fmt::format("{}; noticed", error.what()));
+    }
+  });
+  CHECK(outcome.code == ExitCode::deadline);
+  CHECK_THAT(outcome.text, Catch::Matchers::StartsWith("rank 3 shows no progress"));
+  if (transport == "in_process") CHECK_THAT(outcome.text, Catch::Matchers::EndsWith("; noticed"));
+}
+
 TEST_CASE("an exception that is no Error frees the others too") {
   const std::string transport = GENERATE(Catch::Generators::from_range(tested_transports()));
   CAPTURE(transport);
