@@ -2,7 +2,6 @@
 #include "transports/ucx_engine.h"
 
 #include "lib/drill.h"
-#include "lib/stop.h"
 
 #include <algorithm>
 #include <bit>
@@ -13,10 +12,6 @@
 namespace ringfold {
 
 namespace {
-
-/// How long a rank that leaves waits for what it has sent to be on its way, and one that gives up for UCX to let go.
-constexpr std::chrono::milliseconds kFarewell{2000};
-constexpr std::chrono::milliseconds kLettingGo{200};
 
 ucp_worker_h make_worker(const UcxContext& context) {
   ucp_worker_params_t params{};
@@ -45,6 +40,8 @@ UcxEngine::UcxEngine(std::shared_ptr<UcxContext> context, Control& control, std:
   const ucs_status_t status = ucp_worker_get_efd(worker_.get(), &descriptor_);
   RINGFOLD_CHECK(status == UCS_OK, ExitCode::unavailable, "UCX cannot wake who waits: {}", ucx_error_text(status));
   peers_ = std::make_unique<UcxPeers>(*context_, worker_.get(), control);
+  may_abort_ = !peers_->all_share_memory();
+  if (may_abort_) AbortGuard::install();
   constexpr size_t kAlignment = 64;
   request_stride_ = (context_->request_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment;
   set_parameters();
@@ -135,7 +132,9 @@ void UcxEngine::enqueue(const BoundExchange& exchange, std::atomic<bool>& done) 
 }
 
 bool UcxEngine::progress() {
-  if (ucp_worker_progress(worker_.get()) == 0) return false;
+  unsigned events = 0;
+  call_library([&] { events = ucp_worker_progress(worker_.get()); });
+  if (events == 0 || is_broken_) return false;
   control_.tick();
   advance();
   return true;
@@ -201,10 +200,14 @@ void UcxEngine::send_all(const std::vector<Transfer>& transfers, size_t first) {
     send_parameters_.user_data = slot;
     send_parameters_.request = request;
     ucp_ep_h to = peers_->endpoint(transfer.peer);
-    const ucs_status_ptr_t posted = to == nullptr
-                                        ? UCS_STATUS_PTR(peers_->failure(transfer.peer))
-                                        : ucp_tag_send_nbx(to, transfer.data, static_cast<size_t>(transfer.bytes),
-                                                           sender | transfer.tag, &send_parameters_);
+    ucs_status_ptr_t posted = UCS_STATUS_PTR(peers_->failure(transfer.peer));
+    if (to != nullptr) {
+      call_library([&] {
+        posted = ucp_tag_send_nbx(to, transfer.data, static_cast<size_t>(transfer.bytes), sender | transfer.tag,
+                                  &send_parameters_);
+      });
+    }
+    if (is_broken_) return;
     if (!UCS_PTR_IS_PTR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
     ++slot;
     request += request_stride_;
@@ -246,83 +249,6 @@ void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes
     failure_ = Error(ExitCode::peer_lost, fmt::format("rank {} is not reached any more: {}; {}", transfer.peer,
                                                       ucx_error_text(status), waits));
   }
-}
-
-/// True if all that this rank has sent is on its way and its connections are closed.
-bool UcxEngine::close_in_order() noexcept {
-  try {
-    helper_.reset();
-    const Holding holding(*this);
-    if (closed_ || failure_ || outstanding_ > 0) return false;
-    const auto end = Clock::now() + std::min(deadline_, kFarewell);
-    for (int i = 0; peers_->closing(false); ++i) {
-      if (Clock::now() > end) return false;
-      if (!progress()) std::this_thread::yield();
-      if (i % 1024 == 0) control_.check();
-    }
-    return true;
-  } catch (const std::exception&) {  // others have failed: nobody waits for what this rank has sent
-    return false;
-  }
-}
-
-void UcxEngine::give_up(bool in_order) noexcept {
-  helper_.reset();
-  const Holding holding(*this);
-  if (closed_) return;
-  closed_ = true;
-  queue_.clear();
-  next_ = 0;
-  if (in_order || let_go()) {
-    peers_.reset();
-    worker_.reset();
-  } else {
-    abandon();
-  }
-  slots_.clear();
-}
-
-/// Gets back what the library holds; false if it still holds some. What ranks that share memory still have to fetch
-/// from here may end with the worker: nobody but the worker touches this rank's memory for it. What this rank fetches
-/// must have ended: UCX aborts the program if a worker goes with a copy half done.
-bool UcxEngine::let_go() {
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].in_library) ucp_request_cancel(worker_.get(), request_of(i));
-  }
-  const auto end = Clock::now() + kLettingGo;
-  const auto progress_until_end = [&] {
-    if (ucp_worker_progress(worker_.get()) == 0) std::this_thread::yield();
-    return Clock::now() < end;
-  };
-  const auto fetches = [&] {
-    return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.sends && slot.in_library; });
-  };
-  while (fetches() && progress_until_end()) {
-  }
-  if (peers_->all_share_memory()) return !fetches();
-  while (in_library_ > 0 && progress_until_end()) {
-  }
-  if (!peers_->can_be_cut()) return false;
-  while (peers_->closing(true) && progress_until_end()) {
-  }
-  return true;
-}
-
-/// What is left of a session that failed over TCP, where UCX 1.13 aborts the program for closing a connection at the
-/// wrong moment. Nothing moves where nobody makes progress.
-struct UcxEngine::Abandoned {
-  std::shared_ptr<UcxContext> context;
-  std::unique_ptr<UcxPeers> peers;
-  ucp_worker_h worker;
-  std::vector<Slot> slots;
-  std::vector<std::byte> requests;
-};
-
-void UcxEngine::abandon() {
-  static std::mutex mutex;
-  static auto* all = new std::vector<Abandoned>;  // outlives everything
-  const std::lock_guard lock(mutex);
-  all->push_back({context_, std::move(peers_), worker_.release(), std::move(slots_), std::move(requests_)});
 }
 
 std::string UcxEngine::transports_to(int peer) {

@@ -2,6 +2,7 @@
 
 #include "lib/control.h"
 #include "lib/transport.h"
+#include "transports/abort_guard.h"
 #include "transports/rank_lock.h"
 #include "transports/ucx_helper.h"
 #include "transports/ucx_peers.h"
@@ -82,6 +83,8 @@ class UcxEngine {
   bool working() const { return current_.exchange != nullptr; }
   std::byte* request_of(size_t index) { return requests_.data() + (index + 1) * request_stride_; }
   bool progress();
+  template <typename Call>
+  void call_library(Call&& call);
   void advance();
   void start();
   void receive_all(const std::vector<Transfer>& transfers);
@@ -125,7 +128,9 @@ class UcxEngine {
   int64_t unfinished_ = 0;  ///< transfers of `current_` that have not ended well
   int64_t in_library_ = 0;
   bool closed_ = false;
-  int busy_ = 0;  ///< sleeps in a row that the library refused
+  bool may_abort_ = false;  ///< the library, if a peer is lost
+  bool is_broken_ = false;  ///< the library has: the worker must not be touched any more
+  int busy_ = 0;            ///< sleeps in a row that the library refused
   std::optional<Error> failure_;
   std::optional<Clock::time_point> failed_at_;  ///< set if the control plane may know better what happened
 
@@ -133,5 +138,19 @@ class UcxEngine {
   std::atomic<bool> driving_{false};     ///< the rank's own thread makes progress; a hint to give way, outside the lock
   std::unique_ptr<UcxHelper> helper_;
 };
+
+/// UCX (1.13, and the code has not changed since) may, over TCP, find an assertion of its own broken when a peer dies.
+template <typename Call>
+void UcxEngine::call_library(Call&& call) {
+  if (!may_abort_) {
+    call();
+  } else if (!is_broken_ && !AbortGuard::outlives(call)) {
+    is_broken_ = true;
+    if (failure_) return;
+    failed_at_ = Clock::now();  // the control plane may say whose loss that was
+    failure_ = Error(ExitCode::peer_lost,
+                     fmt::format("rank {}: UCX failed and gave up, as it may when a peer is lost (see above)", rank_));
+  }
+}
 
 }  // namespace ringfold

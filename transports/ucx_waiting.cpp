@@ -117,7 +117,7 @@ void UcxEngine::synchronize() {
 }
 
 void UcxEngine::sleep(std::chrono::milliseconds at_most) {
-  const ucs_status_t status = ucp_worker_arm(worker_.get());
+  const ucs_status_t status = is_broken_ ? UCS_ERR_BUSY : ucp_worker_arm(worker_.get());
   RINGFOLD_CHECK(status == UCS_OK || status == UCS_ERR_BUSY, ExitCode::internal, "rank {}: UCX cannot sleep: {}", rank_,
                  ucx_error_text(status));
   busy_ = status == UCS_OK ? 0 : busy_ + 1;
@@ -147,7 +147,7 @@ UcxHelper::Found UcxEngine::look_inside() {
   while (!driving_ && progress()) {
   }
   if (driving_) return UcxHelper::Found::driven;
-  if (!working()) return UcxHelper::Found::nothing;
+  if (!working() || is_broken_) return UcxHelper::Found::nothing;
   return ucp_worker_arm(worker_.get()) == UCS_OK ? UcxHelper::Found::armed : UcxHelper::Found::busy;
 }
 

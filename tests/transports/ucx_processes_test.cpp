@@ -222,24 +222,16 @@ std::vector<Ended> lose_while_connecting(int ranks, std::chrono::microseconds af
 
 TEST_CASE("a process that is killed while others connect to it is named by all others") {
   if (!can_run()) return;
-  const int kills = 50;
-  int aborted = 0;
-  for (int kill = 0; kill < kills; ++kill) {
+  for (int kill = 0; kill < 50; ++kill) {
+    // Now and then an assertion of UCX fails here; where ranks do not wait for each other to be connected, others do in
+    // two of five kills.
     const auto ended = lose_while_connecting(3, std::chrono::microseconds(100 * kill));
-    // An assertion of UCX 1.13 that fails now and then, whatever one does; where ranks do not wait for each other to be
-    // connected, others fail in two of five kills.
-    const auto is_aborted = [](const Ended& each) { return each.by_signal && each.code == SIGABRT; };
-    if (is_aborted(ended[0]) || is_aborted(ended[2])) {
-      ++aborted;
-      continue;
-    }
     for (const size_t rank : {0, 2}) {
       INFO("kill " << kill << ", rank " << rank << ": " << ended[rank].text);
       CHECK((ended[rank].code == 7 && !ended[rank].by_signal));
       CHECK_THAT(ended[rank].text, ContainsSubstring("rank 1 (host here, pid 1001) has died"));
     }
   }
-  CHECK(aborted <= kills / 10);
 }
 
 TEST_CASE("a process that is stopped in the middle of a transfer is named once the deadline has gone by") {
