@@ -21,6 +21,13 @@ struct Inputs {
   bool operator==(const Inputs&) const = default;
 };
 
+/// One of a case's forwards in turn.
+struct RoundSpec {
+  std::vector<int64_t> query;  ///< new tokens of each sequence
+  std::string strategy;        ///< its own, or the case's
+  Options options{};           ///< all options of the strategy
+};
+
 struct Measure {
   int64_t warmup = 0;
   int64_t repeats = 1;
@@ -46,8 +53,8 @@ struct Case {
   bool cuda_graph = true;              ///< a rank's program may be recorded
   std::map<std::string, bool> passes;  ///< pass -> is it on; all passes of this build
 
-  /// New tokens of all rounds, [round][sequence], and which of them this is; null if there are none.
-  std::shared_ptr<const std::vector<std::vector<int64_t>>> rounds{};
+  /// All rounds, and which of them this is; null if there are none.
+  std::shared_ptr<const std::vector<RoundSpec>> rounds{};
   std::optional<int64_t> round{};
 
   /// Why it can be neither planned nor run: something that files may say of problem and strategy, but that is not built

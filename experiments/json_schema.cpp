@@ -63,6 +63,7 @@ class SchemaMaker {
       case KeyType::boolean: return {{"type", "boolean"}};
       case KeyType::word: return word_of(key);
       case KeyType::text: return text_of(key);
+      case KeyType::strategy: return strategy_of();
       case KeyType::strategies: return {{"type", "array"}, {"minItems", 1}, {"items", strategy_of()}};
       case KeyType::transport: return one_of_names(names_of(words_.transports));
       case KeyType::kernel: return one_of_names(names_of(words_.kernels));

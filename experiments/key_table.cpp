@@ -54,6 +54,7 @@ std::string allowed_text(const KeySpec& key) {
       return text;
     }
     case KeyType::text: return key.pattern.empty() ? "a text" : std::string(key.pattern_text);
+    case KeyType::strategy: return "a name, or a map from one name to its options";
     case KeyType::strategies: return "a list of names, or of maps from one name to its options";
     case KeyType::transport:
     case KeyType::kernel: return "a name";

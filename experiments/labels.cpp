@@ -26,6 +26,12 @@ std::string tokens_text(const std::vector<Row>& rows) {
                      sequences.size() == 1 ? "" : "s");
 }
 
+std::string label_of(const std::string& strategy, const Row& said) {
+  Options options;
+  for (const auto& [name, value] : said.items()) options[name] = value.get<std::string>();
+  return strategy_label(strategy, options);
+}
+
 }  // namespace
 
 std::string strategy_label(const std::string& strategy, const Options& options) {
@@ -42,9 +48,14 @@ std::string strategy_label(const std::string& strategy, const Options& options) 
 }
 
 std::string strategy_label(const Row& row) {
-  Options options;
-  for (const auto& [name, value] : row["options"].items()) options[name] = value.get<std::string>();
-  return strategy_label(row["strategy"].get<std::string>(), options);
+  std::string label = label_of(row["strategy"].get<std::string>(), row["options"]);
+  const Row::json_pointer place("/case/strategies/0");
+  if (!row.contains("round") || !row.contains(place)) return label;
+  const Row& of_case = row[place];
+  const std::string before = of_case.is_string()
+                                 ? of_case.get<std::string>()
+                                 : label_of(of_case.items().begin().key(), of_case.items().begin().value());
+  return before == label ? label : fmt::format("{} after {}", label, before);
 }
 
 std::string common_text(const std::vector<Row>& rows) {

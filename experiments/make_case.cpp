@@ -75,6 +75,22 @@ void add_reason(std::string& reasons, std::string_view reason) {
   reasons += reason;
 }
 
+/// The problem of all rounds' tokens at once, until split_rounds.
+void add_rounds(Case& c, json& problem, const Vocabulary& words) {
+  c.rounds = rounds_of(problem, c);
+  if (!c.rounds) return;
+  c.problem.sequences.resize(c.rounds->front().query.size());
+  for (const RoundSpec& round : *c.rounds) {
+    for (size_t s = 0; s < round.query.size(); ++s) c.problem.sequences[s].query += round.query[s];
+  }
+  for (json& round : problem["rounds"]) {
+    if (!round.contains("strategy")) continue;
+    const std::string name = round["strategy"].begin().key();
+    add_reason(c.unsupported_reason, find_name(words.strategies, name)->unbuilt);
+    if (round["strategy"].front().empty()) round["strategy"] = name;
+  }
+}
+
 }  // namespace
 
 Case make_case(json values, const std::string& input_path, const Vocabulary& words) {
@@ -85,18 +101,12 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
     problem["scale"] = 1.0 / std::sqrt(problem.at("heads").at("dim").get<double>());
   }
   c.problem = problem_of(problem);
-  c.rounds = rounds_of(problem);
-  if (c.rounds) {  // of all tokens at once, until split_rounds
-    c.problem.sequences.resize(c.rounds->front().size());
-    for (const std::vector<int64_t>& round : *c.rounds) {
-      for (size_t s = 0; s < round.size(); ++s) c.problem.sequences[s].query += round[s];
-    }
-  }
   c.cluster = {values.at("cluster").at("sp").get<int>(), values.at("cluster").at("tp").get<int>()};
   json& strategy = values.at("strategies").at(0);
   c.strategy = strategy.begin().key();
   c.options = strategy.begin().value().get<Options>();
   if (c.options.empty()) strategy = c.strategy;
+  add_rounds(c, problem, words);
   c.transport = values.at("transport").get<std::string>();
   c.kernel = values.at("kernel").get<std::string>();
   const json& inputs = values.at("inputs");

@@ -17,11 +17,11 @@ namespace {
 using nlohmann::json;
 
 /// The sequences of one round: what all rounds before it have brought is cached.
-std::vector<Sequence> sequences_of(const std::vector<std::vector<int64_t>>& rounds, size_t round) {
-  std::vector<Sequence> sequences(rounds.front().size());
+std::vector<Sequence> sequences_of(const std::vector<RoundSpec>& rounds, size_t round) {
+  std::vector<Sequence> sequences(rounds.front().query.size());
   for (size_t s = 0; s < sequences.size(); ++s) {
-    for (size_t earlier = 0; earlier < round; ++earlier) sequences[s].cached += rounds[earlier][s];
-    sequences[s].query = rounds[round][s];
+    for (size_t earlier = 0; earlier < round; ++earlier) sequences[s].cached += rounds[earlier].query[s];
+    sequences[s].query = rounds[round].query[s];
   }
   return sequences;
 }
@@ -38,13 +38,21 @@ std::vector<TokenSet> held_in(const Schedule& schedule) {
   return held;
 }
 
-Schedule plan_of(const Case& item, const Problem& problem) {
+Case round_of(Case item, size_t round) {
+  item.round = static_cast<int64_t>(round);
+  item.problem.sequences = sequences_of(*item.rounds, round);
+  item.strategy = (*item.rounds)[round].strategy;
+  item.options = (*item.rounds)[round].options;
+  return item;
+}
+
+Schedule plan_of(const Case& item) {
   const StrategyInfo* info = find_strategy(item.strategy);
   RINGFOLD_CHECK(info != nullptr, ExitCode::unavailable, "strategy {} is not built", item.strategy);
   const auto strategy = info->make(item.options);
-  const auto reason = cluster_supports(*strategy, problem, item.cluster);
+  const auto reason = cluster_supports(*strategy, item.problem, item.cluster);
   RINGFOLD_CHECK(!reason, ExitCode::unavailable, "an earlier round (problem.rounds): {}", reason.value_or(""));
-  return plan_cluster(*strategy, item.strategy, problem, item.cluster);
+  return plan_cluster(*strategy, item.strategy, item.problem, item.cluster);
 }
 
 /// After which round of which case: the latest ones, since rounds are planned in turn.
@@ -70,12 +78,17 @@ class Known {
 
 }  // namespace
 
-std::shared_ptr<const std::vector<std::vector<int64_t>>> rounds_of(const json& problem) {
+std::shared_ptr<const std::vector<RoundSpec>> rounds_of(const json& problem, const Case& item) {
   if (!problem.contains("rounds") || !problem["rounds"].is_array()) return nullptr;
-  auto rounds = std::make_shared<std::vector<std::vector<int64_t>>>();
-  for (const json& round : problem["rounds"]) {
-    const auto query = round.at("query").get<std::vector<int64_t>>();
-    rounds->insert(rounds->end(), static_cast<size_t>(round.at("repeat").get<int64_t>()), query);
+  auto rounds = std::make_shared<std::vector<RoundSpec>>();
+  for (const json& said : problem["rounds"]) {
+    RoundSpec round{said.at("query").get<std::vector<int64_t>>(), item.strategy, item.options};
+    if (said.contains("strategy")) {
+      const auto strategy = said["strategy"].begin();
+      round.strategy = strategy.key();
+      round.options = strategy.value().get<Options>();
+    }
+    rounds->insert(rounds->end(), static_cast<size_t>(said.at("repeat").get<int64_t>()), round);
   }
   return rounds;
 }
@@ -85,9 +98,7 @@ std::vector<Case> split_rounds(Case item) {
   std::vector<Case> cases;
   const json canonical = json::parse(item.canonical);
   for (size_t round = 0; round < item.rounds->size(); ++round) {
-    Case one = item;
-    one.round = static_cast<int64_t>(round);
-    one.problem.sequences = sequences_of(*item.rounds, round);
+    Case one = round_of(item, round);
     one.id = fmt::format("{}-r{}", item.id, round);
     json said = canonical;
     for (const Sequence& sequence : one.problem.sequences) {
@@ -103,8 +114,8 @@ Problem whole_problem(const Case& item) {
   Problem problem = item.problem;
   if (!item.round) return problem;
   for (Sequence& sequence : problem.sequences) sequence = {0, 0};
-  for (const std::vector<int64_t>& round : *item.rounds) {
-    for (size_t s = 0; s < round.size(); ++s) problem.sequences[s].query += round[s];
+  for (const RoundSpec& round : *item.rounds) {
+    for (size_t s = 0; s < round.query.size(); ++s) problem.sequences[s].query += round.query[s];
   }
   return problem;
 }
@@ -136,10 +147,9 @@ std::vector<TokenSet> cache_of(const Case& item) {
                                       item.cluster.tp, to_string(item.problem.placement));
   auto [round, held] = known.find(key, *item.round - 1);
   while (++round < *item.round) {
-    Problem problem = item.problem;
-    problem.sequences = sequences_of(*item.rounds, static_cast<size_t>(round));
-    problem.cache = std::move(held);
-    held = cache_after(item, plan_of(item, problem));
+    Case earlier = round_of(item, static_cast<size_t>(round));
+    earlier.problem.cache = std::move(held);
+    held = cache_after(earlier, plan_of(earlier));
   }
   known.keep(key, *item.round - 1, held);
   return held;

@@ -11,8 +11,8 @@
 
 namespace ringfold {
 
-/// `problem.rounds` of a case, repeats written out; null if it has none.
-std::shared_ptr<const std::vector<std::vector<int64_t>>> rounds_of(const nlohmann::json& problem);
+/// `problem.rounds` of a case, repeats written out; null if it has none. Rounds without a strategy have the case's.
+std::shared_ptr<const std::vector<RoundSpec>> rounds_of(const nlohmann::json& problem, const Case& item);
 
 /// A case with rounds has the problem of all its tokens at once; one case for each round then, else the case itself.
 std::vector<Case> split_rounds(Case item);

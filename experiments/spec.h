@@ -24,6 +24,7 @@ enum class KeyType {
   boolean,
   word,
   text,
+  strategy,
   strategies,
   transport,
   kernel,
@@ -71,6 +72,11 @@ nlohmann::json validate_tree(const YamlNode& root, const Vocabulary& words, Diag
 /// The value of `strategies`: a list with one {"name": {options}} for each valid entry, options complete.
 nlohmann::json validate_strategies(const YamlNode& node, const KeySpec& key, const Vocabulary& words,
                                    Diagnostics& diagnostics);
+
+/// The value of a key for one strategy: {"name": {options}}, options complete; null if it is refused. `path` is for
+/// messages.
+nlohmann::json validate_strategy(const YamlNode& node, std::string_view path, const Vocabulary& words,
+                                 Diagnostics& diagnostics);
 
 /// The JSON Schema (draft 2020-12) of experiment files, for editors. It accepts all valid files, and refuses what is
 /// wrong with single keys; what lies between keys only a validator can tell. Where the vocabulary has no names, any do.

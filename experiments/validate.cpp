@@ -60,6 +60,7 @@ class Validator {
       case KeyType::boolean: return boolean_of(node, key);
       case KeyType::word: return word_of(node, key);
       case KeyType::text: return text_of(node, key);
+      case KeyType::strategy: return validate_strategy(node, shown(key), words_, diagnostics_);
       case KeyType::strategies: return validate_strategies(node, key, words_, diagnostics_);
       case KeyType::transport: return name_of(node, key, words_.transports);
       case KeyType::kernel: return name_of(node, key, words_.kernels);

@@ -22,14 +22,13 @@ class StrategyValidator {
     json out = json::array();
     for (const YamlNode& item : node.items) {
       if (diagnostics_.full()) break;
-      if (json value = strategy_of(item); !value.is_null()) out.push_back(std::move(value));
+      if (json value = strategy_of(item, key.path); !value.is_null()) out.push_back(std::move(value));
     }
     return out;
   }
 
- private:
   /// "name" or {"name": {options}}, always the latter in the result.
-  json strategy_of(const YamlNode& item) {
+  json strategy_of(const YamlNode& item, std::string_view path) {
     static const YamlNode kNoOptions{.kind = YamlNode::Kind::map};
     if (item.kind == YamlNode::Kind::scalar) return strategy_named(item.text, item.mark, kNoOptions);
     if (item.kind == YamlNode::Kind::map && item.entries.size() == 1) {
@@ -38,11 +37,12 @@ class StrategyValidator {
     }
     diagnostics_.add(
         item.mark,
-        fmt::format("strategies: {}; allowed: a name, or a map from one name to its options",
+        fmt::format("{}: {}; allowed: a name, or a map from one name to its options", path,
                     item.kind == YamlNode::Kind::map ? "got a map of more or fewer than one name" : what_it_is(item)));
     return {};
   }
 
+ private:
   json strategy_named(const std::string& name, const Mark& mark, const YamlNode& options) {
     const KnownName* known = find_name(words_.strategies, name);
     if (known == nullptr) {
@@ -102,6 +102,10 @@ class StrategyValidator {
 
 json validate_strategies(const YamlNode& node, const KeySpec& key, const Vocabulary& words, Diagnostics& diagnostics) {
   return StrategyValidator(words, diagnostics).strategies_of(node, key);
+}
+
+json validate_strategy(const YamlNode& node, std::string_view path, const Vocabulary& words, Diagnostics& diagnostics) {
+  return StrategyValidator(words, diagnostics).strategy_of(node, path);
 }
 
 }  // namespace ringfold

@@ -54,6 +54,24 @@ class Rounds(ProgramTest):
                     at += count
                 self.assertEqual(at, len(got))
 
+    def test_rounds_with_a_strategy_of_their_own(self):
+        decode = 'problem.rounds.2.strategy={split_kv: {combine: gather}}'
+        done = self.ringfold('run', 'serving.yaml', decode, 'strategies=[balanced_ring, naive_ring]', '--out', 'out')
+        for prefill in ('balanced_ring', 'naive_ring'):
+            self.assertIn(f'split_kv combine=gather after {prefill} ', done.stdout)
+        rows = self.rows('out')
+        self.assertEqual(sorted((row['round'], row['strategy']) for row in rows),
+                         [(r, s) for r in (0, 1) for s in ('balanced_ring', 'naive_ring')] +
+                         [(r, 'split_kv') for r in (2, 3) for _ in range(2)])
+        for row in rows[4:]:
+            self.assertEqual((row['status'], row['options']), ('passed', {'combine': 'gather'}))
+        # A row's case makes the same rows again.
+        case = {'name': 'again', **rows[-1]['case']}
+        case['problem'].pop('sequences')
+        self.write('again.yaml', json.dumps(case))
+        self.ringfold('run', 'again.yaml', '--out', 'again')
+        self.assertIn(rows[-1]['id'], [row['id'] for row in self.rows('again')])
+
     def test_resume_goes_on_with_the_rounds_that_are_missing(self):
         self.ringfold('run', 'serving.yaml', '--out', 'out')
         path = self.folder / 'out/results.jsonl'

@@ -125,6 +125,7 @@ std::vector<std::string> bad_values(const KeySpec& key) {
     case KeyType::text: return {"''", "[a]", "{a: b}", "", "a/b", "'a b'", "-a", ".a"};
     case KeyType::transport:
     case KeyType::kernel: return {"none", "''", "[cpu_fast]", "{cpu_fast: 1}", ""};
+    case KeyType::strategy: return {"naive_rings", "[naive_ring]", "{naive_ring: {}, split_kv: {}}", "1", ""};
     case KeyType::strategies: return {"naive_ring", "[]", "{naive_ring: {}}", "", "1", "[[naive_ring]]", "[~]", "[1]"};
     case KeyType::passes: return {"off", "[fuse]", "{fuse}", "{fuse: [off]}", "{fuse: true}", "{1: off}", "all"};
     case KeyType::map:

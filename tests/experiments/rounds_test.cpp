@@ -86,6 +86,34 @@ TEST_CASE("every strategy's rounds are proved, and no cached token ever moves to
   }
 }
 
+TEST_CASE("a round with a strategy of its own goes on where the others left K and V") {
+  const std::string trace =
+      "problem.rounds=[{query: [70, 9]}, {query: [1, 1], strategy: {split_kv: {combine: tree}}}, "
+      "{query: [1, 3], strategy: split_kv}, {query: [20, 0]}]";
+  const std::vector<std::string> overrides = {trace, "strategies=[balanced_ring, {all_gather: {layout: zigzag}}]"};
+  const Experiment experiment = parse_experiment(kServing, "serving.yaml", overrides, built_vocabulary());
+  REQUIRE(experiment.cases.size() == 8);
+  std::vector<TokenSet> before;
+  for (const Case& item : experiment.cases) {
+    const bool is_own = *item.round == 1 || *item.round == 2;
+    CHECK((item.strategy == "split_kv") == is_own);
+    if (is_own) CHECK(item.options.at("combine") == (*item.round == 1 ? "tree" : "all_to_all"));
+    const PlannedCase planned = plan_case(item);
+    CAPTURE(item.strategy, *item.round, planned.outcome.reason);
+    REQUIRE(planned.is_proved());
+    if (*item.round == 0) before.assign(4, {});
+    const TokenSet cached = subtract(kv_set(item.problem), query_set(item.problem));
+    for (size_t rank = 0; rank < 4; ++rank) {
+      const TokenSet held = held_by(planned, rank);
+      if (*item.round > 0) CHECK(intersect(held, cached) == before[rank]);
+      before[rank] = held;
+    }
+  }
+  // As a file of its own, a row's case is the same case.
+  const nlohmann::json said = nlohmann::json::parse(experiment.cases[0].canonical);
+  CHECK(said["problem"]["rounds"][1]["strategy"]["split_kv"]["combine"] == "tree");
+}
+
 TEST_CASE("rounds planned out of turn are planned alike") {
   const Experiment experiment = parse_experiment(kServing, "serving.yaml", {}, built_vocabulary());
   const Case& decode = experiment.cases.at(4);
