@@ -82,59 +82,72 @@ struct LtMatrix {
   int64_t head_stride = 0;
 };
 
+/// An object of the library.
+template <typename Handle, auto kDestroy>
+class Owned {
+ public:
+  Owned() = default;
+  ~Owned() {
+    if (handle_ != nullptr) (library().*kDestroy)(handle_);
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  Handle* address() { return &handle_; }
+  Handle get() const { return handle_; }
+
+ private:
+  Handle handle_ = nullptr;
+};
+
 class Layout {
  public:
   Layout(DType dtype, const LtMatrix& matrix, int64_t heads) {
-    check_lt(library().MatrixLayoutCreate(&layout_, data_type(dtype), static_cast<uint64_t>(matrix.rows),
+    check_lt(library().MatrixLayoutCreate(layout_.address(), data_type(dtype), static_cast<uint64_t>(matrix.rows),
                                           static_cast<uint64_t>(matrix.columns), matrix.column_stride),
              "MatrixLayoutCreate");
     const auto count = static_cast<int32_t>(heads);
     set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, count);
     set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, matrix.head_stride);
   }
-  ~Layout() { library().MatrixLayoutDestroy(layout_); }
-  Layout(const Layout&) = delete;
-  Layout& operator=(const Layout&) = delete;
-  cublasLtMatrixLayout_t get() const { return layout_; }
+  cublasLtMatrixLayout_t get() const { return layout_.get(); }
 
  private:
   template <typename Value>
   void set(cublasLtMatrixLayoutAttribute_t attribute, const Value& value) {
-    check_lt(library().MatrixLayoutSetAttribute(layout_, attribute, &value, sizeof value), "MatrixLayoutSetAttribute");
+    check_lt(library().MatrixLayoutSetAttribute(get(), attribute, &value, sizeof value), "MatrixLayoutSetAttribute");
   }
-  cublasLtMatrixLayout_t layout_ = nullptr;
+  Owned<cublasLtMatrixLayout_t, &Library::MatrixLayoutDestroy> layout_;
 };
 
 /// What an algorithm may do.
 class Preference {
  public:
-  Preference(const LtMemory& memory) {
-    check_lt(library().MatmulPreferenceCreate(&preference_), "MatmulPreferenceCreate");
+  Preference(const LtShape& shape, const LtMemory& memory) {
+    const auto step = [&](int64_t stride) { return shape.heads == 1 ? 0 : stride * bytes_of(shape.dtype); };
+    check_lt(library().MatmulPreferenceCreate(preference_.address()), "MatmulPreferenceCreate");
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(CublasLt::kWorkspaceBytes));
     // Partial sums may not be rounded to 16 bits before they are added up.
     set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
         static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(memory.w));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(memory.x));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(memory.to));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(memory.to));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(memory.w, step(shape.w_head_stride)));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(memory.x, 0));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(memory.to, step(shape.to_head_stride)));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(memory.to, step(shape.to_head_stride)));
   }
-  ~Preference() { library().MatmulPreferenceDestroy(preference_); }
-  Preference(const Preference&) = delete;
-  Preference& operator=(const Preference&) = delete;
-  cublasLtMatmulPreference_t get() const { return preference_; }
+  cublasLtMatmulPreference_t get() const { return preference_.get(); }
 
  private:
-  static uint32_t alignment(const std::byte* data) {
-    const auto address = reinterpret_cast<uintptr_t>(data);
-    return static_cast<uint32_t>(std::min<uintptr_t>(256, address & (~address + 1)));
+  /// Of all heads' matrices, so many bytes apart.
+  static uint32_t alignment(const std::byte* data, int64_t step) {
+    const auto bits = reinterpret_cast<uintptr_t>(data) | static_cast<uintptr_t>(step);
+    return static_cast<uint32_t>(std::min<uintptr_t>(256, bits & (~bits + 1)));
   }
   template <typename Value>
   void set(cublasLtMatmulPreferenceAttributes_t attribute, const Value& value) {
-    check_lt(library().MatmulPreferenceSetAttribute(preference_, attribute, &value, sizeof value),
+    check_lt(library().MatmulPreferenceSetAttribute(get(), attribute, &value, sizeof value),
              "MatmulPreferenceSetAttribute");
   }
-  cublasLtMatmulPreference_t preference_ = nullptr;
+  Owned<cublasLtMatmulPreference_t, &Library::MatmulPreferenceDestroy> preference_;
 };
 
 /// A row of x, w and `to` is a column of what the library multiplies: to = w x.
@@ -146,30 +159,26 @@ class Product final : public LtProduct {
         w_(shape.dtype, {shape.channels, shape.hidden, shape.w_row_stride, shape.w_head_stride}, shape.heads),
         x_(shape.dtype, {shape.hidden, shape.rows, shape.x_row_stride, 0}, shape.heads),
         to_(shape.dtype, {shape.channels, shape.rows, shape.to_row_stride, shape.to_head_stride}, shape.heads) {
-    check_lt(library().MatmulDescCreate(&product_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "MatmulDescCreate");
-    const Preference preference(memory);
+    check_lt(library().MatmulDescCreate(product_.address(), CUBLAS_COMPUTE_32F, CUDA_R_32F), "MatmulDescCreate");
+    const Preference preference(shape, memory);
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
-    const cublasStatus_t status = library().MatmulAlgoGetHeuristic(handle_, product_, w_.get(), x_.get(), to_.get(),
-                                                                   to_.get(), preference.get(), 1, &best, &found);
+    const cublasStatus_t status = library().MatmulAlgoGetHeuristic(
+        handle_, product_.get(), w_.get(), x_.get(), to_.get(), to_.get(), preference.get(), 1, &best, &found);
     algorithm_ = best.algo;
-    if (status == CUBLAS_STATUS_SUCCESS && found > 0) return;
-    library().MatmulDescDestroy(product_);
-    throw Error(ExitCode::unavailable,
-                fmt::format("cuBLASLt has no algorithm for hidden states [{}, {}] and weights of {} heads of {} "
-                            "channels in {} (status {})",
-                            shape.rows, shape.hidden, shape.heads, shape.channels, to_string(shape.dtype),
-                            static_cast<int>(status)));
+    const bool has_one = status == CUBLAS_STATUS_SUCCESS && found > 0 && best.state == CUBLAS_STATUS_SUCCESS;
+    RINGFOLD_CHECK(has_one, ExitCode::unavailable,
+                   "cuBLASLt has no algorithm for hidden states [{}, {}] and weights of {} heads of {} channels in {} "
+                   "(status {})",
+                   shape.rows, shape.hidden, shape.heads, shape.channels, to_string(shape.dtype),
+                   static_cast<int>(found > 0 ? best.state : status));
   }
-  ~Product() override { library().MatmulDescDestroy(product_); }
-  Product(const Product&) = delete;
-  Product& operator=(const Product&) = delete;
 
   void run(std::byte* workspace, void* stream) const override {
     const float one = 1.0f;
     const float zero = 0.0f;
-    check_lt(library().Matmul(handle_, product_, &one, memory_.w, w_.get(), memory_.x, x_.get(), &zero, memory_.to,
-                              to_.get(), memory_.to, to_.get(), &algorithm_, workspace,
+    check_lt(library().Matmul(handle_, product_.get(), &one, memory_.w, w_.get(), memory_.x, x_.get(), &zero,
+                              memory_.to, to_.get(), memory_.to, to_.get(), &algorithm_, workspace,
                               static_cast<size_t>(CublasLt::kWorkspaceBytes), static_cast<cudaStream_t>(stream)),
              "Matmul");
   }
@@ -178,7 +187,7 @@ class Product final : public LtProduct {
   cublasLtHandle_t handle_;
   LtMemory memory_;
   Layout w_, x_, to_;
-  cublasLtMatmulDesc_t product_ = nullptr;
+  Owned<cublasLtMatmulDesc_t, &Library::MatmulDescDestroy> product_;
   cublasLtMatmulAlgo_t algorithm_{};
 };
 

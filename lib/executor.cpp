@@ -144,7 +144,9 @@ void Executor::Impl::record(int& operation) {
     queue->record(*end);
   };
   operation = -1;
+  control.enter(0, "recorded program");
   transport.rehearse(start, *end);
+  control.enter(-1, "");
 }
 
 void Executor::Impl::enqueue_all(int& operation) {

@@ -162,12 +162,15 @@ bool PeerEngine::is_drained() const {
   return main_->is_idle();
 }
 
-/// This rank's, but the last word, which stays set.
-void PeerEngine::fill_flags(int byte) {
+/// This rank's, but the last word, which stays set. Returns the first error.
+cudaError_t PeerEngine::fill_flags(int byte) {
+  cudaError_t first = cudaSuccess;
   for (const PeerRoutes& program : programs_) {
     const size_t bytes = (static_cast<size_t>(program.flag_words) - 1) * kWord;
-    (void)cudaMemsetAsync(program.flags.get(), byte, bytes, rescue_->get());
+    const cudaError_t error = cudaMemsetAsync(program.flags.get(), byte, bytes, rescue_->get());
+    if (first == cudaSuccess) first = error;
   }
+  return first;
 }
 
 /// While flags are set again and again nothing waits for a peer. No rank sets others' before all have ended what they
@@ -175,12 +178,13 @@ void PeerEngine::fill_flags(int byte) {
 void PeerEngine::rehearse(const std::function<void()>& start, Fence& end) {
   const OnDevice on(device_);
   control_.barrier();
-  fill_flags(kSet);
+  RINGFOLD_CUDA(fill_flags(kSet));
+  RINGFOLD_CUDA(cudaStreamSynchronize(rescue_->get()));
   start();
-  watch_.finish(static_cast<cudaEvent_t>(end.native()), [this] { fill_flags(kSet); });
+  watch_.finish(static_cast<cudaEvent_t>(end.native()), [this] { RINGFOLD_CUDA(fill_flags(kSet)); });
   RINGFOLD_CUDA(cudaStreamSynchronize(rescue_->get()));
   control_.barrier();
-  fill_flags(0);
+  RINGFOLD_CUDA(fill_flags(0));
   RINGFOLD_CUDA(cudaStreamSynchronize(rescue_->get()));
   control_.barrier();
 }
@@ -196,7 +200,7 @@ void PeerEngine::cancel() noexcept {
     const OnDevice on(device_);
     const auto end = std::chrono::steady_clock::now() + kDraining;
     while (!is_drained() && std::chrono::steady_clock::now() < end) {
-      fill_flags(kSet);
+      (void)fill_flags(kSet);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     (void)cudaStreamSynchronize(rescue_->get());

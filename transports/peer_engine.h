@@ -50,7 +50,7 @@ class PeerEngine {
   void pull(const PeerLane& lane, cudaStream_t stream);
   void pull_beside(const PeerLane& lane);
   void set(std::byte* flag, cudaStream_t stream);
-  void fill_flags(int byte);
+  cudaError_t fill_flags(int byte);
   bool is_drained() const;
 
   Control& control_;

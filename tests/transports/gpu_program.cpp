@@ -86,26 +86,28 @@ void GpuProgram::enqueue() {
 
 double GpuProgram::latest_ms() const { return end_.ms_since(start_); }
 
-void GpuProgram::run() {
-  start_.record(computes_);
+template <typename Body>
+void GpuProgram::guarded(Body&& body) {
   try {
-    enqueue();
+    body();
   } catch (const std::exception&) {
-    context_.transport.cancel();
+    context_.transport.cancel();  // before the memory goes
     throw;
   }
+}
+
+void GpuProgram::run() {
+  start_.record(computes_);
+  guarded([&] { enqueue(); });
   end_.record(computes_);
   watch();
 }
 
 void GpuProgram::watch() {
-  try {
+  guarded([&] {
     context_.transport.watch(end_);
     context_.transport.synchronize();
-  } catch (const std::exception&) {
-    context_.transport.cancel();  // before the memory goes
-    throw;
-  }
+  });
 }
 
 void GpuProgram::record() {
@@ -118,7 +120,7 @@ void GpuProgram::record() {
   (void)cudaGraphDestroy(graph);
   RINGFOLD_CUDA(status);
   graph_.reset(executable);
-  context_.transport.rehearse([this] { start_recorded(); }, end_);
+  guarded([&] { context_.transport.rehearse([this] { start_recorded(); }, end_); });
 }
 
 void GpuProgram::start_recorded() {

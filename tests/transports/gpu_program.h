@@ -56,6 +56,8 @@ class GpuProgram {
   std::string wrong(int run) const;
 
  private:
+  template <typename Body>
+  void guarded(Body&& body);
   void enqueue();
   struct GraphDeleter {
     void operator()(cudaGraphExec_t graph) const { (void)cudaGraphExecDestroy(graph); }
