@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace ringfold {
 
@@ -132,6 +133,27 @@ void ProjectedInputs::read_doubts(InputTensor tensor, const TokenRange& tokens, 
       out[c] = std::max(rounded(sum + doubt) - middle, middle - rounded(sum - doubt));
     }
   }
+}
+
+std::optional<ProjectionOverflow> find_overflow(DType dtype, std::span<const float> x, std::span<const float> weights) {
+  const auto hidden = std::ssize(x);
+  const auto columns = static_cast<size_t>(std::ssize(weights) / hidden);
+  std::vector<double> sums(columns);
+  std::vector<double> magnitudes(columns);  // no partial sum is larger
+  for (size_t i = 0; i < x.size(); ++i) {
+    for (size_t c = 0; c < columns; ++c) {
+      const double product = double{x[i]} * double{weights[i * columns + c]};
+      sums[c] += product;
+      magnitudes[c] += std::abs(product);
+    }
+  }
+  for (size_t c = 0; c < columns; ++c) {
+    const double largest = std::abs(sums[c]) + sum_doubt(dtype, hidden, std::hypot(sums[c], magnitudes[c]));
+    const auto column = static_cast<int64_t>(c);
+    if (magnitudes[c] > std::numeric_limits<float>::max()) return ProjectionOverflow{column, magnitudes[c]};
+    if (!std::isfinite(round_to(dtype, static_cast<float>(largest)))) return ProjectionOverflow{column, largest};
+  }
+  return std::nullopt;
 }
 
 }  // namespace ringfold

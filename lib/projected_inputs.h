@@ -3,6 +3,8 @@
 #include "lib/inputs.h"
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace ringfold {
@@ -32,5 +34,14 @@ class ProjectedInputs final : public InputSource {
   std::unique_ptr<InputSource> given_;
   std::vector<HeadWeights> weights_[3];  // of Q, K and V, by head
 };
+
+/// A projection that fp32 or the dtype may hold as infinity, in some order of its sum.
+struct ProjectionOverflow {
+  int64_t column = 0;
+  double size = 0;  ///< what it, or what is summed on the way, may be as large as
+};
+/// The first one of a hidden state `x` and `weights` [x.size()][columns], all of the dtype. No doubt of
+/// ProjectedInputs is infinite where there is none. O(x.size() x columns).
+std::optional<ProjectionOverflow> find_overflow(DType dtype, std::span<const float> x, std::span<const float> weights);
 
 }  // namespace ringfold
