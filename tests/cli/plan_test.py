@@ -124,6 +124,16 @@ class Plan(ProgramTest):
         self.assertEqual(max(other['cases'][0]['plan']['projection_flops']), sources['recompute']['projection_flops'])
         self.ringfold('plan', 'small.yaml', *layer, '--tflops=1', code=2)
 
+    def test_rates_that_no_machine_has(self):
+        for option, other in (('--tflops', '--gbps'), ('--gbps', '--tflops')):
+            for text, fault in (('0', 'is out of range'), ('-1', 'is out of range'), ('nan', 'is not a number'),
+                                ('inf', 'is not a number'), ('1e400', 'is out of range'), ('1e9', 'is out of range'),
+                                ('1e-320', 'is out of range'), ('x' * 4000, 'is not a number'), ('', 'is not a number')):
+                done = self.ringfold('plan', 'small.yaml', f'{option}={text}', f'{other}=1', code=2)
+                self.assertIn(f'{fault}; allowed: a number from 1e-6 to 1e6', done.stderr)
+                self.assertIn(f'{option}: ', done.stderr)
+                self.assertLess(len(done.stderr), 200)
+
     def test_sweeps_are_labelled(self):
         text = self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[1, 2]', 'strategies=[naive_ring]').stdout
         self.assertIn('naive_ring sp=1: proved', text)
