@@ -1,6 +1,7 @@
 #include "experiments/kv_sources.h"
 
 #include "experiments/grid.h"
+#include "experiments/rounds.h"
 #include "experiments/text.h"
 #include "lib/estimate.h"
 
@@ -71,6 +72,7 @@ KvSources compare_sources(const PlannedCase& planned, const std::optional<Assume
   KvSource& source = other.item.problem.layer->source;
   const bool exchanges = source == KvSource::exchange;
   source = exchanges ? KvSource::recompute : KvSource::exchange;
+  other.item.unsupported_reason = refused_rounds(other.item);
   other = plan_case(other.item);
   return {cost_of_source(exchanges ? planned : other, rates), cost_of_source(exchanges ? other : planned, rates)};
 }
