@@ -17,8 +17,9 @@ class ProjectedInputs final : public InputSource {
   explicit ProjectedInputs(std::unique_ptr<InputSource> given);
 
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
-  /// 0 where every partial sum of a projection is a multiple of one number and below 2^24 of it, so that fp32 is exact
-  /// in any order, as of generated inputs. Else the farther of what the sum's bounds round to; see docs/numerics.md.
+  /// 0 where every partial sum of a projection is a multiple of one number that fp32 has and below 2^24 of it, so that
+  /// fp32 is exact in any order, as of generated inputs. Else the farther of what the sum's bounds round to; see
+  /// docs/numerics.md.
   void read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
   std::optional<InputKind> kind() const override { return given_->kind(); }
 

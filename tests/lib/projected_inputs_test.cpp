@@ -104,5 +104,78 @@ TEST_CASE("sums that fp32 rounds are in doubt where they may round otherwise") {
   }
 }
 
+/// Weights of V in fp32: sums forwards and backwards, and whether both are where the doubts say.
+void check_doubts(const Problem& problem, const std::vector<std::vector<float>>& tensors) {
+  const int64_t hidden = problem.layer->hidden;
+  const ProjectedInputs inputs(std::make_unique<StoredInputs>(problem, tensors));
+  const std::vector<float> v = rows_of(inputs, InputTensor::v, 0);
+  const std::vector<float> x = rows_of(inputs, InputTensor::x, 0);
+  const std::vector<float> w = rows_of(inputs, InputTensor::wv, 0);
+  std::vector<float> doubts(v.size());
+  inputs.read_doubts(InputTensor::v, {0, 0, problem.sequences[0].length()}, 0, doubts.data());
+  int64_t differ = 0;
+  for (size_t i = 0; i < v.size(); ++i) {
+    const auto term = [&](int64_t h) {
+      return x[i / 16 * static_cast<size_t>(hidden) + static_cast<size_t>(h)] * w[static_cast<size_t>(h) * 16 + i % 16];
+    };
+    float forwards = 0, backwards = 0;
+    for (int64_t h = 0; h < hidden; ++h) {
+      forwards += term(h);
+      backwards += term(hidden - 1 - h);
+    }
+    for (const float sum : {forwards, backwards}) {
+      const float error = std::abs(round_to(problem.dtype, sum) - v[i]);
+      if (error > 0) ++differ;
+      REQUIRE(error <= doubts[i]);
+    }
+  }
+  CHECK(differ > 0);  // else nothing was tried
+}
+
+TEST_CASE("doubts hold where fp32 has no normal numbers for products") {
+  Problem problem = layered(64, DType::fp32);
+  problem.sequences = {{30, 0}};
+  for (const float weight_size : {1.0f, 1e-6f, 1e-9f, 1e-11f, 1e-13f, 1e-15f}) {
+    INFO("x of 1e-30, weights of " << weight_size);
+    std::vector<std::vector<float>> tensors;
+    for (const InputTensor tensor : given_tensors(problem)) {
+      tensors.emplace_back(static_cast<size_t>(input_shape(problem, tensor).elements()));
+      const float size = tensor == InputTensor::x ? 1e-30f : weight_size;
+      for (size_t i = 0; i < tensors.back().size(); ++i) {
+        tensors.back()[i] = size * std::sin(static_cast<float>(i * i % 1009));
+      }
+    }
+    check_doubts(problem, tensors);
+  }
+}
+
+TEST_CASE("few multiples of what fp32 does not have are no exact sums") {
+  Problem problem = layered(64, DType::fp32);
+  problem.sequences = {{30, 0}};
+  std::vector<std::vector<float>> tensors;
+  for (const InputTensor tensor : given_tensors(problem)) {
+    tensors.emplace_back(static_cast<size_t>(input_shape(problem, tensor).elements()));
+    for (size_t i = 0; i < tensors.back().size(); ++i) {
+      tensors.back()[i] = std::ldexp(static_cast<float>(static_cast<int>(i * i % 29) - 14), -78);
+    }
+  }
+  check_doubts(problem, tensors);
+}
+
+TEST_CASE("a projection overflows where its sum may, in some order") {
+  const float huge = 1e19f;
+  using Values = std::vector<float>;
+  CHECK_FALSE(find_overflow(DType::fp32, Values{huge, huge}, Values{1e19f, 1e18f, 1e19f, 1e18f}));
+  const auto sum = find_overflow(DType::fp32, Values{huge, huge}, Values{1e18f, 3e19f, 1e18f, 3e19f});
+  REQUIRE(sum);
+  CHECK(sum->column == 1);
+  CHECK(sum->size == Approx(6e38));
+  CHECK(find_overflow(DType::fp32, Values{huge, huge}, Values{3e19f, -3e19f})->column == 0);
+  // fp16 holds up to 65504, and only what is rounded to it.
+  CHECK_FALSE(find_overflow(DType::fp16, Values{256, 1}, Values{255, 100}));
+  CHECK(find_overflow(DType::fp16, Values{256, 1}, Values{255, 240}));
+  CHECK_FALSE(find_overflow(DType::fp16, Values{256, 256}, Values{1000, -1000}));
+}
+
 }  // namespace
 }  // namespace ringfold
