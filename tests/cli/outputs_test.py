@@ -167,6 +167,16 @@ class Outputs(ProgramTest):
                 self.assertFalse((self.folder / 'bad').exists())
         self.ringfold('check', 'small.yaml', 'inputs={file: bad.safetensors}')  # in fp32 it is a number
 
+    def test_values_that_are_no_normal_numbers(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
+        data = bytearray((self.folder / f'out/{self.rows("out")[0]["id"]}.inputs.safetensors').read_bytes())
+        header = 8 + struct.unpack('<Q', data[:8])[0]
+        begin, end = (header + at for at in json.loads(data[8:header])['v']['data_offsets'])
+        data[begin:end] = struct.pack(f'<{(end - begin) // 4}f', *(1e-41 * value for value in floats(data[begin:end])))
+        (self.folder / 'tiny.safetensors').write_bytes(data)
+        for kernel in ('cpu_reference', 'cpu_fast'):
+            self.ringfold('run', 'small.yaml', 'inputs={file: tiny.safetensors}', f'kernel={kernel}', '--out', kernel)
+
     def test_hidden_states_and_weights_that_are_finite_and_project_to_what_is_not(self):
         layer = 'problem.layer={hidden: 24}'
         self.ringfold('run', 'small.yaml', layer, '--out', 'out', '--save-inputs')

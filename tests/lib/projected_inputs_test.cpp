@@ -1,6 +1,7 @@
 #include "lib/projected_inputs.h"
 
 #include "lib/dtype.h"
+#include "lib/rotary.h"
 #include "tests/catch.h"
 
 #include <cmath>
@@ -160,6 +161,47 @@ TEST_CASE("few multiples of what fp32 does not have are no exact sums") {
     }
   }
   check_doubts(problem, tensors);
+}
+
+/// Rows of one pair of channels, each a few of the dtype's smallest numbers and in doubt by one of them.
+class TinyPairs final : public InputSource {
+ public:
+  using InputSource::InputSource;
+  void read(InputTensor, const TokenRange& tokens, int64_t, float* out) const override {
+    for (int64_t position = tokens.begin; position < tokens.end; ++position) {
+      *out++ = static_cast<float>(static_cast<double>(position % 23) * step());
+      *out++ = static_cast<float>(static_cast<double>(position % 17) * step());
+    }
+  }
+  void read_doubts(InputTensor, const TokenRange& tokens, int64_t, float* out) const override {
+    std::fill_n(out, 2 * tokens.size(), static_cast<float>(step()));
+  }
+  double step() const { return smallest_step(problem().dtype); }
+};
+
+TEST_CASE("a pair of subnormal numbers in doubt is rounded to whole steps once it has turned") {
+  for (const DType dtype : {DType::fp32, DType::bf16, DType::fp16}) {
+    Problem problem = layered(64, dtype);
+    problem.sequences = {{391, 0}};
+    problem.heads = {1, 1, 2};
+    problem.rope = Rope{};
+    const TinyPairs inputs(problem);
+    const auto step = static_cast<float>(inputs.step());
+    for (int64_t position = 0; position < 391; ++position) {
+      float row[2];
+      inputs.read_rotated(InputTensor::k, {0, position, position + 1}, 0, row);
+      for (const float other_sign : {1.0f, -1.0f}) {
+        float off[2];
+        inputs.read(InputTensor::k, {0, position, position + 1}, 0, off);
+        off[0] += step;
+        off[1] += other_sign * step;
+        rotate_row(*problem.rope, dtype, position, 2, off);
+        const double difference = std::hypot(double{off[0]} - row[0], double{off[1]} - row[1]);
+        INFO(to_string(dtype) << " position " << position);
+        REQUIRE(difference <= inputs.row_doubt(InputTensor::k, 0, position, 0));
+      }
+    }
+  }
 }
 
 TEST_CASE("a projection overflows where its sum may, in some order") {
