@@ -58,7 +58,7 @@ struct Case {
   std::optional<int64_t> round{};
 
   /// Why it can be neither planned nor run: something that files may say of problem and strategy, but that is not built
-  /// yet. Empty if all is.
+  /// yet or does not go together. Empty if all is well.
   std::string unsupported_reason;
   /// Why it can be planned but not run: its transport or kernel is not built yet. Whether this machine has those that
   /// are built, and whether they take the problem, is asked elsewhere.

@@ -5,6 +5,7 @@
 #include "experiments/help.h"
 #include "experiments/report_error.h"
 #include "experiments/run_command.h"
+#include "experiments/spec.h"
 #include "lib/error.h"
 #include "transports/launch.h"
 
@@ -42,14 +43,23 @@ void add_run(CLI::App& program, RunOptions& options, Action& action) {
   command->callback([&] { action = [&] { return run_command(options); }; });
 }
 
+/// Wide enough for any machine, and times stay finite.
+std::string refuse_rate(const std::string& text) {
+  double rate = 0;
+  const std::string fault = parse_number(text, rate);
+  if (fault.empty() && rate >= 1e-6 && rate <= 1e6) return "";
+  return fmt::format("{} {}; allowed: a number from 1e-6 to 1e6", in_quotes(text),
+                     fault.empty() ? "is out of range" : fault);
+}
+
 void add_plan(CLI::App& program, PlanOptions& options, Action& action) {
   CLI::App* command = add_command(program, "plan");
   add_experiment(*command, options.file, options.overrides);
   command->add_flag("--json", options.json);
   command->add_flag("--operations", options.operations);
   command->add_option("--ranks", options.ranks);
-  CLI::Option* tflops = command->add_option("--tflops", options.tflops)->check(CLI::PositiveNumber);
-  CLI::Option* gbps = command->add_option("--gbps", options.gbps)->check(CLI::PositiveNumber);
+  CLI::Option* tflops = command->add_option("--tflops", options.tflops)->check(refuse_rate);
+  CLI::Option* gbps = command->add_option("--gbps", options.gbps)->check(refuse_rate);
   tflops->needs(gbps);
   gbps->needs(tflops);
   command->callback([&] { action = [&] { return plan_command(options); }; });

@@ -35,6 +35,8 @@ bool is_decode(const Problem& problem) {
   return most > 0 && most <= kFewQueries;
 }
 
+bool starts_from_kv(const Problem& problem) { return !problem.layer || problem.layer->source == KvSource::exchange; }
+
 int64_t seen_kv_bytes(const Problem& problem) {
   int64_t tokens = 0;
   const TokenSet queries = query_set(problem);

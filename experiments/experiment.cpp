@@ -104,7 +104,12 @@ class Builder {
 
   /// Looked for once, however many cases read the file.
   const std::optional<BadValue>& bad_value_of(const std::string& path, const Problem& problem) {
-    const std::tuple key(path, problem.dtype, problem.layer.has_value());
+    std::string layer;  // which tokens Q is projected of
+    if (problem.layer) {
+      for (const Sequence& sequence : problem.sequences)
+        layer += fmt::format("{}+{} ", sequence.cached, sequence.query);
+    }
+    const std::tuple key(path, problem.dtype, layer);
     const auto known = bad_values_.find(key);
     if (known != bad_values_.end()) return known->second;
     return bad_values_[key] = find_bad_value(path, problem);
@@ -116,7 +121,7 @@ class Builder {
   Experiment experiment_;
   std::set<std::string> ids_;
   std::map<std::string, std::string> digests_;
-  std::map<std::tuple<std::string, DType, bool>, std::optional<BadValue>> bad_values_;
+  std::map<std::tuple<std::string, DType, std::string>, std::optional<BadValue>> bad_values_;
 };
 
 struct Sweep {

@@ -12,6 +12,7 @@ namespace ringfold {
 struct SourceCost {
   bool is_planned = false;
   int64_t sent_bytes = 0;         ///< most that a rank sends
+  int64_t peak_bytes = 0;         ///< most that a rank's memory holds, weights and hidden states included
   double projection_flops = 0;    ///< most that a rank projects
   double flops = 0;               ///< most that a rank does, attending included
   std::optional<double> seconds;  ///< by estimate_seconds(), of the slowest rank, where there are rates
@@ -21,18 +22,18 @@ struct SourceCost {
 struct KvSources {
   SourceCost exchange;
   SourceCost recompute;
-  /// FLOPs that a rank must do in the time that it sends a byte for recompute to be as fast, if nothing overlaps;
-  /// nothing where one of them has both fewer bytes and fewer FLOPs.
+  /// FLOPs that a rank must do in the time that it sends a byte for both to be as fast, if nothing overlaps;
+  /// nothing unless one of them has fewer bytes and more FLOPs than the other.
   std::optional<double> flops_per_byte() const;
 };
 
 /// Plans the other source of a proved case with a layer, too. `rates`: what to estimate by, if it is known.
 KvSources compare_sources(const PlannedCase& planned, const std::optional<AssumedRates>& rates);
 
-/// A rate and a link, and nothing else that takes time.
+/// Arithmetic and links, and nothing else that takes time: neither memory nor launches.
 AssumedRates plain_rates(double tflops, double gbps);
 
-/// A table of both, and which is cheaper where.
+/// A table of both, and which is cheaper where, and by what account.
 std::string sources_text(const KvSources& sources, const std::optional<AssumedRates>& rates);
 Row sources_json(const KvSources& sources);
 

@@ -125,6 +125,7 @@ Case make_case(json values, const std::string& input_path, const Vocabulary& wor
   }
 
   add_reason(c.unsupported_reason, find_name(words.strategies, c.strategy)->unbuilt);
+  add_reason(c.unsupported_reason, refused_rounds(c));
   add_reason(c.unbuilt_backend, find_name(words.transports, c.transport)->unbuilt);
   add_reason(c.unbuilt_backend, find_name(words.kernels, c.kernel)->unbuilt);
   c.canonical = values.dump();

@@ -62,7 +62,6 @@ void check_size(const Cluster& cluster) {
 }
 
 Schedule make_schedule(const Case& item) {
-  RINGFOLD_CHECK(item.unsupported_reason.empty(), ExitCode::unavailable, "{}", item.unsupported_reason);
   const StrategyInfo* info = find_strategy(item.strategy);
   RINGFOLD_CHECK(info != nullptr, ExitCode::unavailable, "strategy {} is not built", item.strategy);
   const std::unique_ptr<Strategy> strategy = info->make(item.options);
@@ -137,6 +136,7 @@ PlannedCase plan_case(const Case& item) {
   PlannedCase planned;
   planned.item = item;
   try {
+    RINGFOLD_CHECK(item.unsupported_reason.empty(), ExitCode::unavailable, "{}", item.unsupported_reason);
     planned.item.problem.cache = cache_of(item);
     planned.schedule = make_schedule(planned.item);
     cache_after(planned.item, *planned.schedule);

@@ -110,6 +110,12 @@ std::vector<Case> split_rounds(Case item) {
   return cases;
 }
 
+std::string refused_rounds(const Case& item) {
+  const bool recomputes = item.problem.layer && item.problem.layer->source == KvSource::recompute;
+  if (item.rounds == nullptr || !recomputes) return "";
+  return "problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round";
+}
+
 Problem whole_problem(const Case& item) {
   Problem problem = item.problem;
   if (!item.round) return problem;
@@ -123,8 +129,6 @@ Problem whole_problem(const Case& item) {
 std::vector<TokenSet> cache_after(const Case& item, const Schedule& schedule) {
   const Problem& problem = schedule.problem;
   if (!item.round || problem.placement == PlacementKind::heads) return {};
-  RINGFOLD_CHECK(!problem.layer || problem.layer->source == KvSource::exchange, ExitCode::unavailable,
-                 "problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round");
   const std::vector<TokenSet> held = held_in(schedule);
   const TokenSet cached = subtract(kv_set(problem), query_set(problem));
   int64_t tokens = 0;

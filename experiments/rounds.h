@@ -17,6 +17,9 @@ std::shared_ptr<const std::vector<RoundSpec>> rounds_of(const nlohmann::json& pr
 /// A case with rounds has the problem of all its tokens at once; one case for each round then, else the case itself.
 std::vector<Case> split_rounds(Case item);
 
+/// Why this case's rounds can be neither planned nor run, whatever its strategy; empty if it has none, or they can.
+std::string refused_rounds(const Case& item);
+
 /// The problem of all tokens of all rounds: what input files hold and inputs are made for.
 Problem whole_problem(const Case& item);
 

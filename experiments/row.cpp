@@ -66,6 +66,8 @@ Row timing_json(const Case& item, const Outcome& outcome) {
   }
   if (is_decode(item.problem)) {
     timing["tokens_per_second"] = number(static_cast<double>(item.problem.query_tokens()) / (middle_ms * 1e-3));
+  }
+  if (is_decode(item.problem) && starts_from_kv(item.problem)) {
     const double bytes = static_cast<double>(seen_kv_bytes(item.problem)) / item.cluster.ranks();
     timing["kv_gbps"] = number(bytes / (middle_ms * 1e6));
     timing["memory_gbps"] = number(memory_gbps_core() * static_cast<double>(item.measure.threads));

@@ -55,13 +55,15 @@ class SafetensorsReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A number that no case can use: NaN, infinite, or infinite once it is rounded to the case's dtype.
+/// A number that no case can use: NaN, infinite, or infinite once it is rounded to the case's dtype. Under a layer also
+/// one of Q, K or V that what is given would be projected to.
 struct BadValue {
   InputTensor tensor = InputTensor::q;
   int64_t index = 0;  ///< of the element, row-major
-  float value = 0;
+  double value = 0;
 };
-/// The first one in what a file that check_input_file has accepted gives to the problem. Reads all of it.
+/// The first one in what a file that check_input_file has accepted gives to the problem. Reads all of it, and projects
+/// the rows that may be too large.
 std::optional<BadValue> find_bad_value(const std::string& path, const Problem& problem);
 /// "tensor 'k' at [17, 1, 3] (sequence 0, position 17, head 1, channel 3) is nan; allowed: finite numbers".
 std::string describe(const BadValue& bad, const Problem& problem);

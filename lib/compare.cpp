@@ -41,6 +41,7 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   const double summed = std::hypot(sums.o, sums.w);  // where values cancel, what was added up is larger than O
   bounds.out = eps * ((8 + 2 * std::sqrt(m)) * summed + std::sqrt(d) * sums.b + merges * lse * (sums.o + sums.w) / 2) +
                sums.dust_v[merged] + dust * sums.o;
+  bounds.out += (2 * n + 8) * smallest_step(DType::fp32) * std::sqrt(d);
   bounds.lse += sums.lse_doubt;
   bounds.out += sums.out_doubt;
   if (how.approximate_tanh) {
@@ -52,7 +53,7 @@ RowBounds row_bounds(const RowSums& sums, int64_t dim, DType input, DType output
   const double g = output == DType::fp32 ? u * sums.w : u * summed;
   bounds.out += 1.5 * g + eps * (m / 4) * sums.o;
   if (input == DType::fp16) bounds.out += sums.f;
-  if (output == DType::fp16) bounds.out += 0x1p-25 * std::sqrt(d);
+  if (output != DType::fp32) bounds.out += smallest_step(output) / 2 * std::sqrt(d);
   bounds.sigma = std::hypot(g / 2, eps * (m / 16) * sums.o);
   return bounds;
 }

@@ -61,6 +61,11 @@ constexpr double unit_roundoff(DType dtype) {
   return dtype == DType::fp32 ? 0x1p-24 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
 }
 
+/// The smallest number above 0: subnormal numbers are whole multiples of it.
+constexpr double smallest_step(DType dtype) {
+  return dtype == DType::fp32 ? 0x1p-149 : dtype == DType::bf16 ? 0x1p-133 : 0x1p-24;
+}
+
 /// Converts `count` elements between fp32 and the dtype. 16-bit memory is aligned to 2 bytes.
 void load_floats(DType dtype, const void* from, int64_t count, float* to);
 void store_floats(DType dtype, const float* from, int64_t count, void* to);

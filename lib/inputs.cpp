@@ -119,7 +119,8 @@ double InputSource::row_doubt(InputTensor tensor, int64_t sequence, int64_t posi
     const size_t second = first + (half ? dim / 2 : 1);
     const double doubt = std::hypot(doubts[first], doubts[second]);
     if (doubt == 0) continue;
-    const double step = 2 * unit_roundoff(problem_.dtype) * (std::hypot(row[first], row[second]) + doubt);
+    const double size = std::hypot(row[first], row[second]) + doubt;
+    const double step = std::max(2 * unit_roundoff(problem_.dtype) * size, smallest_step(problem_.dtype));
     squares += 2 * (doubt + step) * (doubt + step);
   }
   return std::sqrt(squares);

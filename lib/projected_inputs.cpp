@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace ringfold {
 
@@ -47,11 +48,12 @@ void add_products(const float* x, int64_t rows, int64_t hidden, const float* w, 
   }
 }
 
-/// How far a sum of `hidden` products in fp32 may lie from the exact one, `size` being what it rounds on the way.
+/// How far a sum of `hidden` products in fp32 may lie from the exact one, `size` being what it rounds on the way. A
+/// product that is not a normal number loses up to a step.
 double sum_doubt(DType dtype, int64_t hidden, double size) {
   const auto terms = static_cast<double>(hidden);
   const double truncated = dtype == DType::fp32 ? 0 : terms / 16;
-  return 0x1p-24 * (8 + 2 * std::sqrt(terms) + truncated) * size;
+  return 0x1p-24 * (8 + 2 * std::sqrt(terms) + truncated) * size + terms * smallest_step(DType::fp32);
 }
 
 }  // namespace
@@ -118,7 +120,8 @@ void ProjectedInputs::read_doubts(InputTensor tensor, const TokenRange& tokens, 
   for (int64_t position = tokens.begin; position < tokens.end; ++position, out += dim) {
     given_->read(InputTensor::x, {tokens.sequence, position, position + 1}, 0, x.data());
     // No partial sum of the products' magnitudes is above this (Cauchy-Schwarz).
-    if (norm_of(x) * weights.longest < 0x1p24 * grid_of(x) * weights.grid) continue;
+    const double grid = grid_of(x) * weights.grid;
+    if (norm_of(x) * weights.longest < 0x1p24 * grid && grid >= smallest_step(DType::fp32)) continue;
     std::fill(sums.begin(), sums.end(), 0.0);
     std::fill(squares.begin(), squares.end(), 0.0);
     add_products(x.data(), 1, hidden, weights.values.data(), dim, false, sums.data());
@@ -132,6 +135,27 @@ void ProjectedInputs::read_doubts(InputTensor tensor, const TokenRange& tokens, 
       out[c] = std::max(rounded(sum + doubt) - middle, middle - rounded(sum - doubt));
     }
   }
+}
+
+std::optional<ProjectionOverflow> find_overflow(DType dtype, std::span<const float> x, std::span<const float> weights) {
+  const auto hidden = std::ssize(x);
+  const auto columns = static_cast<size_t>(std::ssize(weights) / hidden);
+  std::vector<double> sums(columns);
+  std::vector<double> magnitudes(columns);  // no partial sum is larger
+  for (size_t i = 0; i < x.size(); ++i) {
+    for (size_t c = 0; c < columns; ++c) {
+      const double product = double{x[i]} * double{weights[i * columns + c]};
+      sums[c] += product;
+      magnitudes[c] += std::abs(product);
+    }
+  }
+  for (size_t c = 0; c < columns; ++c) {
+    const double largest = std::abs(sums[c]) + sum_doubt(dtype, hidden, std::hypot(sums[c], magnitudes[c]));
+    const auto column = static_cast<int64_t>(c);
+    if (magnitudes[c] > std::numeric_limits<float>::max()) return ProjectionOverflow{column, magnitudes[c]};
+    if (!std::isfinite(round_to(dtype, static_cast<float>(largest)))) return ProjectionOverflow{column, largest};
+  }
+  return std::nullopt;
 }
 
 }  // namespace ringfold

@@ -3,6 +3,8 @@
 #include "lib/inputs.h"
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace ringfold {
@@ -15,8 +17,9 @@ class ProjectedInputs final : public InputSource {
   explicit ProjectedInputs(std::unique_ptr<InputSource> given);
 
   void read(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
-  /// 0 where every partial sum of a projection is a multiple of one number and below 2^24 of it, so that fp32 is exact
-  /// in any order, as of generated inputs. Else the farther of what the sum's bounds round to; see docs/numerics.md.
+  /// 0 where every partial sum of a projection is a multiple of one number that fp32 has and below 2^24 of it, so that
+  /// fp32 is exact in any order, as of generated inputs. Else the farther of what the sum's bounds round to; see
+  /// docs/numerics.md.
   void read_doubts(InputTensor tensor, const TokenRange& tokens, int64_t head, float* out) const override;
   std::optional<InputKind> kind() const override { return given_->kind(); }
 
@@ -32,5 +35,14 @@ class ProjectedInputs final : public InputSource {
   std::unique_ptr<InputSource> given_;
   std::vector<HeadWeights> weights_[3];  // of Q, K and V, by head
 };
+
+/// A projection that fp32 or the dtype may hold as infinity, in some order of its sum.
+struct ProjectionOverflow {
+  int64_t column = 0;
+  double size = 0;  ///< what it, or what is summed on the way, may be as large as
+};
+/// The first one of a hidden state `x` and `weights` [x.size()][columns], all of the dtype. No doubt of
+/// ProjectedInputs is infinite where there is none. O(x.size() x columns).
+std::optional<ProjectionOverflow> find_overflow(DType dtype, std::span<const float> x, std::span<const float> weights);
 
 }  // namespace ringfold

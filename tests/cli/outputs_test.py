@@ -167,6 +167,58 @@ class Outputs(ProgramTest):
                 self.assertFalse((self.folder / 'bad').exists())
         self.ringfold('check', 'small.yaml', 'inputs={file: bad.safetensors}')  # in fp32 it is a number
 
+    def test_values_that_are_no_normal_numbers(self):
+        self.ringfold('run', 'small.yaml', '--out', 'out', '--save-inputs')
+        data = bytearray((self.folder / f'out/{self.rows("out")[0]["id"]}.inputs.safetensors').read_bytes())
+        header = 8 + struct.unpack('<Q', data[:8])[0]
+        begin, end = (header + at for at in json.loads(data[8:header])['v']['data_offsets'])
+        data[begin:end] = struct.pack(f'<{(end - begin) // 4}f', *(1e-41 * value for value in floats(data[begin:end])))
+        (self.folder / 'tiny.safetensors').write_bytes(data)
+        for kernel in ('cpu_reference', 'cpu_fast'):
+            self.ringfold('run', 'small.yaml', 'inputs={file: tiny.safetensors}', f'kernel={kernel}', '--out', kernel)
+
+    def test_hidden_states_and_weights_that_are_finite_and_project_to_what_is_not(self):
+        layer = 'problem.layer={hidden: 24}'
+        self.ringfold('run', 'small.yaml', layer, '--out', 'out', '--save-inputs')
+        data = (self.folder / f'out/{self.rows("out")[0]["id"]}.inputs.safetensors').read_bytes()
+        header = 8 + struct.unpack('<Q', data[:8])[0]
+        starts = {name: entry['data_offsets'][0] for name, entry in json.loads(data[8:header]).items()
+                  if name != '__metadata__'}
+
+        def put(*elements):
+            changed = bytearray(data)
+            for tensor, index, value in elements:
+                struct.pack_into('<f', changed, header + starts[tensor] + 4 * index, value)
+            (self.folder / 'huge.safetensors').write_bytes(changed)
+
+        # x has 33 + 17 tokens: row 40 is position 7 of the second sequence, which is cached, row 49 is new.
+        for elements, overrides, message in (
+                ([('x', 40 * 24 + 2, 1e20), ('wk', 2 * 32 + 19, -1e20)], [],
+                 "'k' at [40, 1, 3] (sequence 1, position 7, head 1, channel 3), projected from 'x' and 'wk', sums up "
+                 'to 1e+40, which is infinite in fp32'),
+                ([('x', 49 * 24, 1e20), ('wq', 63, 1e20)], ['problem.dtype=bf16'],
+                 "'q' at [37, 3, 15] (sequence 1, position 16, head 3, channel 15), projected from 'x' and 'wq', sums "
+                 'up to 9.95e+39, which is infinite in bf16'),
+                ([('x', 0, 1024), ('wv', 0, 1024)], ['problem.dtype=fp16'],
+                 "'v' at [0, 0, 0] (sequence 0, position 0, head 0, channel 0), projected from 'x' and 'wv', sums up "
+                 'to 1.05e+06, which is infinite in fp16'),
+                # Finite in the end, but on the way only in some orders.
+                ([('x', 0, 1e19), ('x', 1, 1e19), ('wv', 0, 3e19), ('wv', 32, -3e19)], [],
+                 "'v' at [0, 0, 0] (sequence 0, position 0, head 0, channel 0), projected from 'x' and 'wv', sums up "
+                 'to 6e+38, which is infinite in fp32')):
+            put(*elements)
+            for command in (['check'], ['run', '--out', 'bad']):
+                done = self.ringfold(command[0], 'small.yaml', 'inputs={file: huge.safetensors}', layer, *overrides,
+                                     *command[1:], code=3)
+                self.assertEqual(done.stderr, 'override:1:15: error: inputs.file: huge.safetensors: tensor '
+                                 f'{message}\n')
+                self.assertFalse((self.folder / 'bad').exists())
+        # No query is projected of a cached token, so that it may be as large as it will.
+        put(('x', 40 * 24 + 2, 1e20), ('wq', 2 * 64, 1e20))
+        self.ringfold('check', 'small.yaml', 'inputs={file: huge.safetensors}', layer)
+        self.ringfold('check', 'small.yaml', 'inputs={file: huge.safetensors}', layer,
+                      'problem.sequences=[{query: 33}, {query: 17}]', code=3)
+
 
 if __name__ == '__main__':
     main()

@@ -108,7 +108,8 @@ class Plan(ProgramTest):
             sources = document['cases'][0]['sources']
             text = self.ringfold('plan', 'small.yaml', *layer, *rates).stdout
             by_estimate = min(('exchange', 'recompute'), key=lambda source: sources[source]['estimate_ms'])
-            self.assertIn(f'{by_estimate} is cheaper by this estimate', text)
+            self.assertIn(f'{by_estimate} is cheaper by this estimate, which counts arithmetic and links only', text)
+            self.assertLessEqual(max(map(len, text.splitlines())), 120)
             return by_estimate, sources
 
         slow_link, sources = cheaper(1000, 0.001)
@@ -119,10 +120,31 @@ class Plan(ProgramTest):
         # Both files say the same of both.
         other = json.loads(self.ringfold('plan', 'small.yaml', *layer, 'problem.layer.source=recompute', '--json').stdout)
         for source in ('exchange', 'recompute'):
-            for field in ('sent_bytes', 'projection_flops', 'flops'):
+            for field in ('sent_bytes', 'peak_bytes', 'projection_flops', 'flops'):
                 self.assertEqual(other['cases'][0]['sources'][source][field], sources[source][field])
-        self.assertEqual(max(other['cases'][0]['plan']['projection_flops']), sources['recompute']['projection_flops'])
+        for field in ('projection_flops', 'peak_bytes'):
+            self.assertEqual(max(other['cases'][0]['plan'][field]), sources['recompute'][field])
+        columns = next(line for line in text.splitlines() if line.startswith('K and V by'))
+        self.assertEqual(columns.split()[4:6], ['sent', 'memory'])
         self.ringfold('plan', 'small.yaml', *layer, '--tflops=1', code=2)
+
+    def test_sources_that_cost_the_same(self):
+        one_rank = ['strategies=[naive_ring]', 'problem.layer={hidden: 256}', 'cluster.sp=1',
+                    'problem.sequences=[{query: 33}]']
+        text = self.ringfold('plan', 'small.yaml', *one_rank, '--tflops=1', '--gbps=1').stdout
+        self.assertIn('they cost the same: as many FLOP and as many bytes sent', text)
+        self.assertIn('they cost the same by this estimate', text)
+        self.assertNotIn('cheaper', text)
+
+    def test_rates_that_no_machine_has(self):
+        for option, other in (('--tflops', '--gbps'), ('--gbps', '--tflops')):
+            for text, fault in (('0', 'is out of range'), ('-1', 'is out of range'), ('nan', 'is not a number'),
+                                ('inf', 'is not a number'), ('1e400', 'is out of range'), ('1e9', 'is out of range'),
+                                ('1e-320', 'is out of range'), ('x' * 4000, 'is not a number'), ('', 'is not a number')):
+                done = self.ringfold('plan', 'small.yaml', f'{option}={text}', f'{other}=1', code=2)
+                self.assertIn(f'{fault}; allowed: a number from 1e-6 to 1e6', done.stderr)
+                self.assertIn(f'{option}: ', done.stderr)
+                self.assertLess(len(done.stderr), 200)
 
     def test_sweeps_are_labelled(self):
         text = self.ringfold('plan', 'small.yaml', 'sweep.cluster.sp=[1, 2]', 'strategies=[naive_ring]').stdout

@@ -94,6 +94,19 @@ class Rounds(ProgramTest):
         self.assertIn('problem.rounds: K and V of all rounds take', done.stdout)
         self.assertEqual({row['status'] for row in self.rows('out')}, {'skipped'})
 
+    def test_a_layer_that_recomputes_is_refused_with_one_reason(self):
+        reason = 'problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round'
+        for placement in ('native', 'heads'):
+            case = ['serving.yaml', 'problem.layer={hidden: 24, source: recompute}', f'problem.placement={placement}']
+            self.assertIn(f'8 can be neither planned nor run: {reason}', self.ringfold('check', *case).stdout)
+            document = json.loads(self.ringfold('plan', *case, '--json', code=4).stdout)
+            self.assertEqual({planned['reason'] for planned in document['cases']}, {reason})
+            self.ringfold('run', *case, '--out', placement, code=4)
+            self.assertEqual({(row['status'], row['reason']) for row in self.rows(placement)}, {('skipped', reason)})
+        # Nor does a plan that exchanges weigh what cannot be.
+        document = json.loads(self.ringfold('plan', 'serving.yaml', 'problem.layer={hidden: 24}', '--json').stdout)
+        self.assertEqual({tuple(planned['sources']) for planned in document['cases']}, {('exchange',)})
+
 
 if __name__ == '__main__':
     main()

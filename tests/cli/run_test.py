@@ -64,6 +64,19 @@ class Rows(ProgramTest):
         for row in self.rows('out'):
             self.assertGreater(row['timing']['ideal_ms'], 0)
 
+    def test_decoding_is_held_against_memory_where_it_reads_k_and_v(self):
+        self.write('small.yaml', SMALL)
+        decode = ['problem.sequences=[{query: 1, cached: 40}]', 'strategies=[naive_ring]']
+        for layer, reads in (([], True), (['problem.layer={hidden: 24}'], True),
+                             (['problem.layer={hidden: 24, source: recompute}'], False)):
+            out = f'out{len(list(self.folder.iterdir()))}'
+            text = self.ringfold('run', 'small.yaml', *decode, *layer, '--out', out).stdout
+            timing = self.rows(out)[0]['timing']
+            self.assertIn('tokens_per_second', timing)
+            for field in ('kv_gbps', 'memory_gbps'):
+                self.assertEqual(field in timing, reads)
+            self.assertEqual('of memory' in text, reads)
+
     def test_environment_is_an_allow_list(self):
         self.write('small.yaml', SMALL)
         self.ringfold('run', 'small.yaml', '--out', 'out', env={**os.environ, 'TOKEN': 'very-secret', 'TERM': 'dumb'})

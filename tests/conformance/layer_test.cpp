@@ -197,7 +197,7 @@ std::map<std::string, bool> caught(const Problem& problem, const InputSource& in
 }
 
 /// Normal numbers of any fp32 bits: their projections depend on the order of the sums.
-StoredInputs rough_inputs(const Problem& problem) {
+StoredInputs rough_inputs(const Problem& problem, float size = 1) {
   Problem shape = problem;
   shape.layer.reset();
   std::vector<std::vector<float>> tensors;
@@ -209,7 +209,7 @@ StoredInputs rough_inputs(const Problem& problem) {
     const GeneratedInputs normal(shape, InputKind::gauss, 7 + static_cast<uint64_t>(tensor));
     std::vector<float> head(static_cast<size_t>(wanted.rows.size() * wanted.channels));
     std::vector<float> values(static_cast<size_t>(wanted.elements()));
-    const float scale = tensor == InputTensor::x ? 1.0f : 1.0f / std::sqrt(static_cast<float>(problem.layer->hidden));
+    const float scale = tensor == InputTensor::x ? size : 1.0f / std::sqrt(static_cast<float>(problem.layer->hidden));
     for (int64_t h = 0; h < wanted.heads; ++h) {
       normal.read(InputTensor::q, {0, 0, wanted.rows.size()}, h, head.data());
       for (int64_t row = 0; row < wanted.rows.size(); ++row) {
@@ -244,12 +244,14 @@ TEST_CASE("a wrong projection is caught, and a right one is not") {
 }
 
 TEST_CASE("rough projections keep to the bounds in every kernel, rotated too") {
-  for (const DType dtype : {DType::fp32, DType::bf16, DType::fp16}) {
+  const std::pair<DType, float> kSizes[] = {{DType::fp32, 1.0f},   {DType::bf16, 1.0f},   {DType::fp16, 1.0f},
+                                            {DType::fp32, 1e-40f}, {DType::bf16, 1e-38f}, {DType::fp16, 1e-5f}};
+  for (const auto& [dtype, size] : kSizes) {
     for (const bool rotates : {false, true}) {
       Problem problem = layered({{150, 0}, {40, 60}}, {4, 2, 64}, 1000);
       problem.dtype = dtype;
       if (rotates) problem.rope = Rope{};
-      const ProjectedInputs inputs(std::make_unique<StoredInputs>(rough_inputs(problem)));
+      const ProjectedInputs inputs(std::make_unique<StoredInputs>(rough_inputs(problem, size)));
       Judge judge(inputs, 1e9, {});
       judge.prepare(query_set(problem), {0, problem.heads.query});
       for (const KvSource source : {KvSource::exchange, KvSource::recompute}) {
@@ -258,7 +260,8 @@ TEST_CASE("rough projections keep to the bounds in every kernel, rotated too") {
         for (const std::string_view kernel : {"cpu_reference", "cpu_fast"}) {
           Execution execution;
           execution.kernel = kernel;
-          INFO(to_string(dtype) << " " << kernel << " " << to_string(source) << (rotates ? " rotated" : ""));
+          INFO(to_string(dtype) << " of size " << size << " " << kernel << " " << to_string(source)
+                                << (rotates ? " rotated" : ""));
           CHECK(run(schedule, inputs, judge, execution).failure == "");
         }
       }

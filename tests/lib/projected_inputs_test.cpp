@@ -1,6 +1,7 @@
 #include "lib/projected_inputs.h"
 
 #include "lib/dtype.h"
+#include "lib/rotary.h"
 #include "tests/catch.h"
 
 #include <cmath>
@@ -102,6 +103,120 @@ TEST_CASE("sums that fp32 rounds are in doubt where they may round otherwise") {
     for (size_t c = 0; c < 16; ++c) squares += static_cast<double>(doubts[c]) * doubts[c];
     CHECK(inputs.row_doubt(InputTensor::v, 0, 0, 0) == Approx(std::sqrt(squares)));
   }
+}
+
+/// Weights of V in fp32: sums forwards and backwards, and whether both are where the doubts say.
+void check_doubts(const Problem& problem, const std::vector<std::vector<float>>& tensors) {
+  const int64_t hidden = problem.layer->hidden;
+  const ProjectedInputs inputs(std::make_unique<StoredInputs>(problem, tensors));
+  const std::vector<float> v = rows_of(inputs, InputTensor::v, 0);
+  const std::vector<float> x = rows_of(inputs, InputTensor::x, 0);
+  const std::vector<float> w = rows_of(inputs, InputTensor::wv, 0);
+  std::vector<float> doubts(v.size());
+  inputs.read_doubts(InputTensor::v, {0, 0, problem.sequences[0].length()}, 0, doubts.data());
+  int64_t differ = 0;
+  for (size_t i = 0; i < v.size(); ++i) {
+    const auto term = [&](int64_t h) {
+      return x[i / 16 * static_cast<size_t>(hidden) + static_cast<size_t>(h)] * w[static_cast<size_t>(h) * 16 + i % 16];
+    };
+    float forwards = 0, backwards = 0;
+    for (int64_t h = 0; h < hidden; ++h) {
+      forwards += term(h);
+      backwards += term(hidden - 1 - h);
+    }
+    for (const float sum : {forwards, backwards}) {
+      const float error = std::abs(round_to(problem.dtype, sum) - v[i]);
+      if (error > 0) ++differ;
+      REQUIRE(error <= doubts[i]);
+    }
+  }
+  CHECK(differ > 0);  // else nothing was tried
+}
+
+TEST_CASE("doubts hold where fp32 has no normal numbers for products") {
+  Problem problem = layered(64, DType::fp32);
+  problem.sequences = {{30, 0}};
+  for (const float weight_size : {1.0f, 1e-6f, 1e-9f, 1e-11f, 1e-13f, 1e-15f}) {
+    INFO("x of 1e-30, weights of " << weight_size);
+    std::vector<std::vector<float>> tensors;
+    for (const InputTensor tensor : given_tensors(problem)) {
+      tensors.emplace_back(static_cast<size_t>(input_shape(problem, tensor).elements()));
+      const float size = tensor == InputTensor::x ? 1e-30f : weight_size;
+      for (size_t i = 0; i < tensors.back().size(); ++i) {
+        tensors.back()[i] = size * std::sin(static_cast<float>(i * i % 1009));
+      }
+    }
+    check_doubts(problem, tensors);
+  }
+}
+
+TEST_CASE("few multiples of what fp32 does not have are no exact sums") {
+  Problem problem = layered(64, DType::fp32);
+  problem.sequences = {{30, 0}};
+  std::vector<std::vector<float>> tensors;
+  for (const InputTensor tensor : given_tensors(problem)) {
+    tensors.emplace_back(static_cast<size_t>(input_shape(problem, tensor).elements()));
+    for (size_t i = 0; i < tensors.back().size(); ++i) {
+      tensors.back()[i] = std::ldexp(static_cast<float>(static_cast<int>(i * i % 29) - 14), -78);
+    }
+  }
+  check_doubts(problem, tensors);
+}
+
+/// Rows of one pair of channels, each a few of the dtype's smallest numbers and in doubt by one of them.
+class TinyPairs final : public InputSource {
+ public:
+  using InputSource::InputSource;
+  void read(InputTensor, const TokenRange& tokens, int64_t, float* out) const override {
+    for (int64_t position = tokens.begin; position < tokens.end; ++position) {
+      *out++ = static_cast<float>(static_cast<double>(position % 23) * step());
+      *out++ = static_cast<float>(static_cast<double>(position % 17) * step());
+    }
+  }
+  void read_doubts(InputTensor, const TokenRange& tokens, int64_t, float* out) const override {
+    std::fill_n(out, 2 * tokens.size(), static_cast<float>(step()));
+  }
+  double step() const { return smallest_step(problem().dtype); }
+};
+
+TEST_CASE("a pair of subnormal numbers in doubt is rounded to whole steps once it has turned") {
+  for (const DType dtype : {DType::fp32, DType::bf16, DType::fp16}) {
+    Problem problem = layered(64, dtype);
+    problem.sequences = {{391, 0}};
+    problem.heads = {1, 1, 2};
+    problem.rope = Rope{};
+    const TinyPairs inputs(problem);
+    const auto step = static_cast<float>(inputs.step());
+    for (int64_t position = 0; position < 391; ++position) {
+      float row[2];
+      inputs.read_rotated(InputTensor::k, {0, position, position + 1}, 0, row);
+      for (const float other_sign : {1.0f, -1.0f}) {
+        float off[2];
+        inputs.read(InputTensor::k, {0, position, position + 1}, 0, off);
+        off[0] += step;
+        off[1] += other_sign * step;
+        rotate_row(*problem.rope, dtype, position, 2, off);
+        const double difference = std::hypot(double{off[0]} - row[0], double{off[1]} - row[1]);
+        INFO(to_string(dtype) << " position " << position);
+        REQUIRE(difference <= inputs.row_doubt(InputTensor::k, 0, position, 0));
+      }
+    }
+  }
+}
+
+TEST_CASE("a projection overflows where its sum may, in some order") {
+  const float huge = 1e19f;
+  using Values = std::vector<float>;
+  CHECK_FALSE(find_overflow(DType::fp32, Values{huge, huge}, Values{1e19f, 1e18f, 1e19f, 1e18f}));
+  const auto sum = find_overflow(DType::fp32, Values{huge, huge}, Values{1e18f, 3e19f, 1e18f, 3e19f});
+  REQUIRE(sum);
+  CHECK(sum->column == 1);
+  CHECK(sum->size == Approx(6e38));
+  CHECK(find_overflow(DType::fp32, Values{huge, huge}, Values{3e19f, -3e19f})->column == 0);
+  // fp16 holds up to 65504, and only what is rounded to it.
+  CHECK_FALSE(find_overflow(DType::fp16, Values{256, 1}, Values{255, 100}));
+  CHECK(find_overflow(DType::fp16, Values{256, 1}, Values{255, 240}));
+  CHECK_FALSE(find_overflow(DType::fp16, Values{256, 256}, Values{1000, -1000}));
 }
 
 }  // namespace
