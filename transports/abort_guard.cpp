@@ -1,5 +1,9 @@
 #include "transports/abort_guard.h"
 
+#include <array>
+#include <cstring>
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <mutex>
 #include <signal.h>
 
@@ -8,14 +12,38 @@ namespace ringfold {
 namespace {
 
 struct sigaction before{};
+const char* library_name = "";
+
+bool is_of_library(const void* address) {
+  Dl_info where{};
+  if (dladdr(address, &where) == 0 || where.dli_fname == nullptr) return false;
+  const char* slash = std::strrchr(where.dli_fname, '/');
+  const char* file = slash == nullptr ? where.dli_fname : slash + 1;
+  return std::strncmp(file, library_name, std::strlen(library_name)) == 0;
+}
+
+/// Whether the library itself has called abort(): what that returns to lies there.
+bool is_by_library() {
+  std::array<void*, 24> frames{};
+  const auto count = static_cast<size_t>(backtrace(frames.data(), static_cast<int>(frames.size())));
+  for (size_t i = 0; i + 1 < count; ++i) {
+    Dl_info where{};
+    if (dladdr(frames[i], &where) == 0 || where.dli_sname == nullptr) continue;
+    if (std::strcmp(where.dli_sname, "abort") == 0) return is_of_library(frames[i + 1]);
+  }
+  return false;
+}
 
 }  // namespace
 
 thread_local constinit AbortGuard* AbortGuard::innermost = nullptr;
 
-void AbortGuard::install() {
+void AbortGuard::install(const char* library) {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
+  library_name = library;
+  std::array<void*, 1> frame{};
+  backtrace(frame.data(), 1);  // its first call allocates
   struct sigaction now{};
   sigaction(SIGABRT, nullptr, &now);
   if (now.sa_handler == aborted) return;
@@ -26,9 +54,9 @@ void AbortGuard::install() {
   sigaction(SIGABRT, &now, nullptr);
 }
 
-/// Outside any guard an abort is what it was before.
+/// Any other abort is what it was before.
 void AbortGuard::aborted(int signal) {
-  if (innermost != nullptr) siglongjmp(innermost->back_, 1);
+  if (innermost != nullptr && is_by_library()) siglongjmp(innermost->back_, 1);
   sigaction(signal, &before, nullptr);
   raise(signal);
 }

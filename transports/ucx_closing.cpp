@@ -56,7 +56,7 @@ void UcxEngine::give_up(bool in_order) noexcept {
 /// must have ended: UCX aborts the program if a worker goes with a copy half done.
 bool UcxEngine::let_go() {
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].in_library) ucp_request_cancel(worker_.get(), request_of(i));
+    if (slots_[i].in_library) call_library([&] { ucp_request_cancel(worker_.get(), request_of(i)); });
   }
   const auto end = Clock::now() + kLettingGo;
   const auto progress_until_end = [&] {

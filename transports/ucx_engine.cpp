@@ -41,7 +41,7 @@ UcxEngine::UcxEngine(std::shared_ptr<UcxContext> context, Control& control, std:
   RINGFOLD_CHECK(status == UCS_OK, ExitCode::unavailable, "UCX cannot wake who waits: {}", ucx_error_text(status));
   peers_ = std::make_unique<UcxPeers>(*context_, worker_.get(), control);
   may_abort_ = !peers_->all_share_memory();
-  if (may_abort_) AbortGuard::install();
+  if (may_abort_) AbortGuard::install("libuc");
   constexpr size_t kAlignment = 64;
   request_stride_ = (context_->request_bytes() + 2 * kAlignment - 1) / kAlignment * kAlignment;
   set_parameters();
@@ -165,11 +165,16 @@ void UcxEngine::start() {
   const size_t receives = exchange.receives.size();
   const size_t count = receives + exchange.sends.size();
   slots_.resize(count);
+  // All of them, before the first is given away: a library that breaks meanwhile leaves the others as they are.
+  for (size_t i = 0; i < count; ++i) {
+    const bool sends = i >= receives;
+    slots_[i] = {this, sends ? &exchange.sends[i - receives] : &exchange.receives[i], sends, false, false};
+  }
   if (requests_.size() < (count + 1) * request_stride_) requests_.resize((count + 1) * request_stride_);
   unfinished_ = static_cast<int64_t>(count);
   in_library_ += unfinished_;
   receive_all(exchange.receives);
-  send_all(exchange.sends, receives);
+  if (!is_broken_) send_all(exchange.sends, receives);
   drill(rank_, "transfer");
 }
 
@@ -178,12 +183,15 @@ void UcxEngine::receive_all(const std::vector<Transfer>& transfers) {
   Slot* slot = slots_.data();
   std::byte* request = requests_.data() + request_stride_;
   for (const Transfer& transfer : transfers) {
-    *slot = {this, &transfer, false, true, false};
+    slot->in_library = true;
     receive_parameters_.user_data = slot;
     receive_parameters_.request = request;
-    const ucs_status_ptr_t posted =
-        ucp_tag_recv_nbx(worker, transfer.data, static_cast<size_t>(transfer.bytes),
-                         tag_of(transfer.peer, transfer.tag), ~ucp_tag_t{0}, &receive_parameters_);
+    ucs_status_ptr_t posted = nullptr;
+    call_library([&] {
+      posted = ucp_tag_recv_nbx(worker, transfer.data, static_cast<size_t>(transfer.bytes),
+                                tag_of(transfer.peer, transfer.tag), ~ucp_tag_t{0}, &receive_parameters_);
+    });
+    if (is_broken_) return;
     if (UCS_PTR_IS_ERR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
     ++slot;
     request += request_stride_;
@@ -196,17 +204,16 @@ void UcxEngine::send_all(const std::vector<Transfer>& transfers, size_t first) {
   Slot* slot = slots_.data() + first;
   std::byte* request = requests_.data() + (first + 1) * request_stride_;
   for (const Transfer& transfer : transfers) {
-    *slot = {this, &transfer, true, true, false};
+    slot->in_library = true;
     send_parameters_.user_data = slot;
     send_parameters_.request = request;
-    ucp_ep_h to = peers_->endpoint(transfer.peer);
-    ucs_status_ptr_t posted = UCS_STATUS_PTR(peers_->failure(transfer.peer));
-    if (to != nullptr) {
-      call_library([&] {
-        posted = ucp_tag_send_nbx(to, transfer.data, static_cast<size_t>(transfer.bytes), sender | transfer.tag,
-                                  &send_parameters_);
-      });
-    }
+    ucs_status_ptr_t posted = nullptr;
+    call_library([&] {
+      ucp_ep_h to = peers_->endpoint(transfer.peer);
+      posted = to == nullptr ? UCS_STATUS_PTR(peers_->failure(transfer.peer))
+                             : ucp_tag_send_nbx(to, transfer.data, static_cast<size_t>(transfer.bytes),
+                                                sender | transfer.tag, &send_parameters_);
+    });
     if (is_broken_) return;
     if (!UCS_PTR_IS_PTR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
     ++slot;

@@ -149,7 +149,7 @@ void UcxEngine::call_library(Call&& call) {
     if (failure_) return;
     failed_at_ = Clock::now();  // the control plane may say whose loss that was
     failure_ = Error(ExitCode::peer_lost,
-                     fmt::format("rank {}: UCX failed and gave up, as it may when a peer is lost (see above)", rank_));
+                     fmt::format("rank {}: UCX failed and gave up, as it may when a peer is lost", rank_));
   }
 }
 

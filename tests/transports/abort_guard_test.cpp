@@ -16,7 +16,7 @@ template <typename Body>
 Ended ended_after(Body&& body) {
   return in_forked_worlds(1, [&](World&, std::string&) {
     signal(SIGABRT, SIG_DFL);  // the test framework's reports too
-    AbortGuard::install();
+    AbortGuard::install("");   // of any file
     return body();
   })[0];
 }
@@ -39,15 +39,20 @@ TEST_CASE("a guarded call that aborts is outlived, again and again and in any th
   CHECK((ended.code == 0 && !ended.by_signal));
 }
 
-TEST_CASE("an abort outside a guard ends the program, and a handler that stood there is asked") {
+TEST_CASE("an abort outside a guard or by others ends the program, and a handler that stood there is asked") {
   const Ended plain = ended_after([] {
     if (AbortGuard::outlives([] {})) std::abort();
     return 0;
   });
   CHECK((plain.code == SIGABRT && plain.by_signal));
+  const Ended foreign = ended_after([] {
+    AbortGuard::install("libuc");
+    return AbortGuard::outlives([] { std::abort(); }) ? 1 : 2;
+  });
+  CHECK((foreign.code == SIGABRT && foreign.by_signal));
   const Ended handled = ended_after([] {
     signal(SIGABRT, [](int) { std::_Exit(9); });
-    AbortGuard::install();
+    AbortGuard::install("");  // of any file
     if (!AbortGuard::outlives([] { std::abort(); })) std::abort();
     return 0;
   });
