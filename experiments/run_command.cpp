@@ -127,7 +127,9 @@ Experiment load_together(Team& team, const RunOptions& options) {
     check_ranks(team, experiment);
   });
   if (team.is_alone()) return experiment;
-  team.agree("build", fmt::format("{} {}", version(), revision()));
+  // The revision alone says nothing of compilers, options and changes that were never committed.
+  team.agree("build",
+             fmt::format("{} {} {}", version(), revision(), sha256_hex_of_file("/proc/self/exe").substr(0, 16)));
   std::string text = fmt::format("{} {} {} {}\n", experiment.name, options.save_outputs, options.save_inputs,
                                  !options.timeline.empty());
   for (const Case& item : experiment.cases) text += item.canonical + "\n";

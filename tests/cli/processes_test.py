@@ -175,6 +175,18 @@ class Processes(ProgramTest):
             line, = self.ours(done)
             self.assertRegex(line, said)
 
+    def test_different_builds(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        other = self.folder / 'other_build'
+        shutil.copy(PROGRAM, other)
+        with open(other, 'ab') as program:
+            program.write(b'another')
+        done = subprocess.run(MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'],
+                              cwd=self.folder, text=True, timeout=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        line, = self.ours(done)
+        self.assertRegex(line, 'rank 1 .* has another build')
+
     def test_no_usable_transport(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         done = self.launch(2, 'run', 'long.yaml', '--out', 'out', env={'UCX_TLS': 'nonsense'})
