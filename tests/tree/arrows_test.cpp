@@ -32,9 +32,9 @@ const std::map<std::string, Rule> kRules = {
 
 // POSIX headers have an extension or a folder of the system; C++'s own have neither.
 bool is_system(const std::string& header) {
-  static const std::set<std::string> posix = {"dlfcn.h",  "fcntl.h",   "poll.h",   "pthread.h", "sched.h",
-                                              "signal.h", "spawn.h",   "stdlib.h", "time.h",    "unistd.h",
-                                              "cpuid.h",  "ifaddrs.h", "netdb.h"};
+  static const std::set<std::string> posix = {"dlfcn.h",  "fcntl.h",    "poll.h",    "pthread.h", "sched.h",
+                                              "signal.h", "spawn.h",    "stdlib.h",  "time.h",    "unistd.h",
+                                              "cpuid.h",  "execinfo.h", "ifaddrs.h", "netdb.h"};
   static const std::set<std::string> folders = {"arpa/", "net/", "netinet/", "sys/"};
   return header.find_first_of("./") == std::string::npos || posix.contains(header) ||
          folders.contains(header.substr(0, header.find('/') + 1));
