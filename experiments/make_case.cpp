@@ -79,10 +79,7 @@ void add_reason(std::string& reasons, std::string_view reason) {
 void add_rounds(Case& c, json& problem, const Vocabulary& words) {
   c.rounds = rounds_of(problem, c);
   if (!c.rounds) return;
-  c.problem.sequences.resize(c.rounds->front().query.size());
-  for (const RoundSpec& round : *c.rounds) {
-    for (size_t s = 0; s < round.query.size(); ++s) c.problem.sequences[s].query += round.query[s];
-  }
+  c.problem.sequences = all_sequences(*c.rounds);
   for (json& round : problem["rounds"]) {
     if (!round.contains("strategy")) continue;
     const std::string name = round["strategy"].begin().key();

@@ -116,13 +116,17 @@ std::string refused_rounds(const Case& item) {
   return "problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round";
 }
 
+std::vector<Sequence> all_sequences(const std::vector<RoundSpec>& rounds) {
+  std::vector<Sequence> sequences(rounds.front().query.size());
+  for (const RoundSpec& round : rounds) {
+    for (size_t s = 0; s < sequences.size(); ++s) sequences[s].query += round.query[s];
+  }
+  return sequences;
+}
+
 Problem whole_problem(const Case& item) {
   Problem problem = item.problem;
-  if (!item.round) return problem;
-  for (Sequence& sequence : problem.sequences) sequence = {0, 0};
-  for (const RoundSpec& round : *item.rounds) {
-    for (size_t s = 0; s < round.query.size(); ++s) problem.sequences[s].query += round.query[s];
-  }
+  if (item.round) problem.sequences = all_sequences(*item.rounds);
   return problem;
 }
 

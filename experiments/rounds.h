@@ -20,6 +20,9 @@ std::vector<Case> split_rounds(Case item);
 /// Why this case's rounds can be neither planned nor run, whatever its strategy; empty if it has none, or they can.
 std::string refused_rounds(const Case& item);
 
+/// The tokens of all rounds, as new ones.
+std::vector<Sequence> all_sequences(const std::vector<RoundSpec>& rounds);
+
 /// The problem of all tokens of all rounds: what input files hold and inputs are made for.
 Problem whole_problem(const Case& item);
 
