@@ -28,8 +28,8 @@ class UcxTransport final : public Transport {
       : engine_(std::move(context), control, deadline) {}
 
   std::unique_ptr<Fence> make_fence() override { return std::make_unique<UcxFence>(engine_); }
-  void announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory&) override {
-    engine_.connect(exchanges);
+  void announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) override {
+    engine_.announce(exchanges, memory);
   }
   /// Waits for `after` on the host: UCX knows no queues.
   void enqueue(const BoundExchange& exchange, Fence* after, Fence& done) override {

@@ -1,11 +1,12 @@
 #pragma once
 
-#include "lib/device.h"
+#include "lib/transport.h"
 
 #include <ucp/api/ucp.h>
 
 #include <cstdio>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,26 @@ class UcxContext {
   /// What UCX needs in front of each request handle.
   size_t request_bytes() const { return request_bytes_; }
   bool moves(MemoryKind kind) const;
+  /// The handle by which requests name memory of this rank. It and the memory live as long as the context: other ranks
+  /// of this process may still read what a rank that has failed let them into. Null where UCX knows host memory alone
+  /// and needs no handles. Throws Error(unavailable) if UCX cannot take the memory.
+  ucp_mem_h take_in(const AnnouncedMemory& memory);
   /// In use: what this machine has and UCX_TLS allows. Each once, "self" first.
   const std::vector<std::string>& transports() const { return transports_; }
   /// Whether ranks of one host share memory and copy large messages straight from the sender's.
   bool shares_memory() const;
 
  private:
+  class Settings;
+  struct TakenIn {
+    std::shared_ptr<std::byte> memory;
+    ucp_mem_h handle;
+  };
+
+  void start(int ranks, const Settings& settings);
+
+  std::mutex mutex_;
+  std::vector<TakenIn> taken_in_;  ///< under the mutex
   ucp_context_h handle_ = nullptr;
   size_t request_bytes_ = 0;
   uint64_t memory_types_ = 0;

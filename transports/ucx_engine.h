@@ -33,8 +33,9 @@ class UcxEngine {
   UcxEngine(const UcxEngine&) = delete;
   UcxEngine& operator=(const UcxEngine&) = delete;
 
-  /// Of all ranks: connects this one to all peers of these exchanges, and returns once it has heard from each.
-  void connect(std::span<const BoundExchange* const> exchanges);
+  /// Of all ranks: takes in the memory of these exchanges, connects this rank to all their peers, and returns once it
+  /// has heard from each.
+  void announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory);
   void enqueue(const BoundExchange& exchange, std::atomic<bool>& done);
   void wait(const std::atomic<bool>& done);
   void synchronize();
@@ -58,6 +59,12 @@ class UcxEngine {
   struct WorkerDeleter {
     void operator()(ucp_worker_h worker) const { ucp_worker_destroy(worker); }
   };
+  /// Announced memory that UCX has a handle to.
+  struct TakenIn {
+    const std::byte* begin = nullptr;
+    const std::byte* end = nullptr;
+    ucp_mem_h handle = nullptr;
+  };
   class Driving;
   class Patience;
   struct Abandoned;
@@ -75,6 +82,8 @@ class UcxEngine {
   };
 
   void set_parameters();
+  void name_memory(ucp_request_param_t& parameters, const Transfer& transfer) const;
+  void connect(std::span<const BoundExchange* const> exchanges);
   void take();
   void give();
   void check(const BoundExchange& exchange) const;
@@ -122,6 +131,7 @@ class UcxEngine {
   Enqueued current_;
   std::vector<Slot> slots_;          ///< receives first
   std::vector<std::byte> requests_;  ///< memory of UCX's requests, one a slot
+  std::vector<TakenIn> taken_in_;
   ucp_request_param_t send_parameters_{};
   ucp_request_param_t receive_parameters_{};
   size_t request_stride_ = 0;
