@@ -8,17 +8,13 @@
 namespace ringfold {
 namespace {
 
-/// Blocks that a multiprocessor should get: as many as it runs at once, a few times over, so that none waits long for
-/// the last ones.
-constexpr int64_t kBlocksPerMultiprocessor = 12;
-
 class DecodeWork final : public CudaWork {
  public:
   using Plan = std::pair<AttendHeads, DecodeTables>;
   static std::vector<Plan> plans_of(const CudaDevice& device, const AttendTask& task) {
     std::vector<Plan> plans;
     for (const AttendHeads& heads : attend_heads(task)) {
-      plans.emplace_back(heads, plan_decode(task, heads, kBlocksPerMultiprocessor * device.context().multiprocessors));
+      plans.emplace_back(heads, plan_decode(task, heads, device.context().multiprocessors));
     }
     return plans;
   }

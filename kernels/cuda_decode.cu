@@ -7,7 +7,7 @@ namespace ringfold {
 namespace {
 
 template <DType kType, int kDim, int kRowTiles>
-__global__ void __launch_bounds__(kDecodeThreads, kRowTiles == 1 ? 3 : 2)
+__global__ void __launch_bounds__(kDecodeThreads, kDecodeBlocks[kRowTiles == 1 ? 0 : 1])
     decode_kernel(const __grid_constant__ DecodeLaunch launch) {
   using Work = Decode<kType, kDim, kRowTiles>;
   extern __shared__ __align__(16) std::byte shared[];

@@ -67,6 +67,8 @@ struct DecodeLaunch {
 inline constexpr int32_t kDecodeDims[] = {64, 128};
 /// Rows, (token, query head) pairs, that a block takes.
 inline constexpr int32_t kDecodeRows[] = {16, 64};
+/// Of each, blocks that a multiprocessor runs at once.
+inline constexpr int32_t kDecodeBlocks[] = {3, 2};
 /// Keys that a block multiplies at once.
 inline constexpr int32_t kDecodeKeys = 64;
 

@@ -1,5 +1,6 @@
 #include "kernels/decode_plan.h"
 
+#include "kernels/decode_split.h"
 #include "kernels/round_up.h"
 #include "kernels/rows.h"
 #include "lib/visible_keys.h"
@@ -9,10 +10,6 @@
 
 namespace ringfold {
 namespace {
-
-/// Fewer keys a block are not worth its beginning, and more parts a row not worth their merge.
-constexpr int64_t kLeastKeys = 256;
-constexpr int64_t kMostParts = 64;
 
 struct Token {
   int64_t position = 0;
@@ -54,21 +51,18 @@ struct SequenceWork {
 
 class DecodePlanner {
  public:
-  DecodePlanner(const AttendTask& task, const AttendHeads& heads, int64_t blocks)
+  DecodePlanner(const AttendTask& task, const AttendHeads& heads, int64_t multiprocessors)
       : task_(task), heads_(heads), group_(heads.query_heads.size() / heads.kv_heads.size()) {
     for (const KvPiece& piece : task.kv) add_piece(piece);
     gather_tokens();
-    int64_t keys = 0;
-    int64_t longest = 0;
+    std::vector<int64_t> lengths[std::size(kDecodeRows)];
     for (SequenceWork& work : work_) {
       find_keys(work);
-      for (const KeyList& list : work.lists) {
-        keys += list.end - list.begin;
-        longest = std::max(longest, list.end - list.begin);
-      }
+      for (const KeyList& list : work.lists) lengths[size_of(work)].push_back(list.end - list.begin);
     }
-    const int64_t share = keys * heads.kv_heads.size() / std::max<int64_t>(blocks, 1);
-    most_keys_ = round_up(std::max({share, longest / kMostParts, kLeastKeys}), kDecodeKeys);
+    for (size_t i = 0; i < std::size(kDecodeRows); ++i) {
+      most_keys_[i] = keys_of_decode_parts(lengths[i], heads.kv_heads.size(), kDecodeBlocks[i] * multiprocessors);
+    }
   }
 
   DecodeTables plan() {
@@ -125,16 +119,21 @@ class DecodePlanner {
     return {list.count_below(keys.begin), list.count_below(keys.end)};
   }
 
+  /// The kind of block that it takes: an index of kDecodeRows.
+  size_t size_of(const SequenceWork& work) const { return std::ssize(work.tokens) * group_ <= kDecodeRows[0] ? 0 : 1; }
+  int64_t items_of(const SequenceWork& work, const KeyList& list) const {
+    const int64_t keys = most_keys_[size_of(work)];
+    return (list.end - list.begin + keys - 1) / keys;
+  }
+
   void add_items(const SequenceWork& work) {
     int64_t items = 0;
-    for (const KeyList& list : work.lists) items += items_of(list);
+    for (const KeyList& list : work.lists) items += items_of(work, list);
     const bool is_direct = !task_.fold && items == 1;
     // Folding nothing changes no bit; but what is finished must be written.
     if (!is_direct && (items > 0 || !task_.fold || task_.finish)) add_merged(work);
     for (const KeyList& list : work.lists) add_list(work, list, is_direct);
   }
-
-  int64_t items_of(const KeyList& list) const { return (list.end - list.begin + most_keys_ - 1) / most_keys_; }
 
   void add_merged(const SequenceWork& work) {
     for_runs(work, [&](int64_t first, int64_t count) {
@@ -161,7 +160,7 @@ class DecodePlanner {
     item.queries = static_cast<int32_t>(work.tokens.size());
     item.first_row = list.segments.front().row;
     if (!list.is_in_one_run()) item.table = add_table(list);
-    const int64_t parts = items_of(list);
+    const int64_t parts = items_of(work, list);
     const int64_t keys = round_up((list.end - list.begin + parts - 1) / parts, kDecodeKeys);
     for (int64_t begin = list.begin; begin < list.end; begin += keys) {
       item.begin = static_cast<int32_t>(begin);
@@ -198,14 +197,13 @@ class DecodePlanner {
       });
       tables_.scratch_rows += std::ssize(work.tokens);
     }
-    const size_t size = std::ssize(work.tokens) * group_ <= kDecodeRows[0] ? 0 : 1;
-    tables_.items[size].push_back(item);
+    tables_.items[size_of(work)].push_back(item);
   }
 
   const AttendTask& task_;
   const AttendHeads& heads_;
   int64_t group_;
-  int64_t most_keys_ = kLeastKeys;
+  int64_t most_keys_[std::size(kDecodeRows)] = {};
   std::vector<SequenceWork> work_;
   std::vector<int64_t> sequences_;  // of work_
   DecodeTables tables_;
@@ -213,8 +211,8 @@ class DecodePlanner {
 
 }  // namespace
 
-DecodeTables plan_decode(const AttendTask& task, const AttendHeads& heads, int64_t blocks) {
-  return DecodePlanner(task, heads, blocks).plan();
+DecodeTables plan_decode(const AttendTask& task, const AttendHeads& heads, int64_t multiprocessors) {
+  return DecodePlanner(task, heads, multiprocessors).plan();
 }
 
 }  // namespace ringfold

@@ -24,8 +24,7 @@ struct DecodeTables {
   std::vector<Part> parts;
   std::vector<RowSpan> merged;  ///< rows of the target that are made of parts, or of nothing; no item writes them
 };
-/// Items of output 0 write to the target, those of output 1 to scratch memory. `blocks`: how many, about, keep a device
-/// busy.
-DecodeTables plan_decode(const AttendTask& task, const AttendHeads& heads, int64_t blocks);
+/// Items of output 0 write to the target, those of output 1 to scratch memory. `multiprocessors`: the device's.
+DecodeTables plan_decode(const AttendTask& task, const AttendHeads& heads, int64_t multiprocessors);
 
 }  // namespace ringfold
