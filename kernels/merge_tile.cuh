@@ -89,35 +89,46 @@ __device__ inline void store_lse(const MergeLaunch& merge, int64_t row, int64_t 
   target.lse[head * target.lse_head_stride + row * target.lse_row_stride] = static_cast<float>(lse);
 }
 
-/// Turns the LSEs of row i into weights, as merge_rows of host_state.h does; returns the row's LSE.
-__device__ inline double weigh(const MergeTile& tile, int32_t i) {
+/// Over the `lanes` threads, a power of 2 and neighbours of one warp, that share a row.
+template <typename Combine>
+__device__ double over_lanes(double value, int32_t lanes, Combine&& combine) {
+  for (int32_t distance = lanes / 2; distance > 0; distance /= 2) {
+    value = combine(value, __shfl_xor_sync(0xffffffffu, value, distance));
+  }
+  return value;
+}
+
+/// Turns the LSEs of row i into weights, as merge_rows of host_state.h does; returns the row's LSE. All threads of a
+/// warp must call it: `lanes` of them, of which this is number `lane`, share the row. A row below 0 is none.
+__device__ inline double weigh(const MergeTile& tile, int32_t i, int32_t lane, int32_t lanes) {
+  const int32_t entries = i < 0 ? 0 : tile.entries;
   double largest = -infinity();
-  int32_t weighing = 0;
-  int32_t last = 0;
-  for (int32_t e = 0; e < tile.entries; ++e) {
+  double weighing = 0.0;
+  for (int32_t e = lane; e < entries; e += lanes) {
     const double lse = tile.weight[e * tile.stride + i].lse;
     if (lse == -infinity()) continue;
     // A NaN is kept: whatever made it must not be hidden.
     largest = lse > largest || lse != lse ? lse : largest;
-    last = e;
-    ++weighing;
+    weighing += 1.0;
   }
-  const bool is_single = weighing == 1;
-  tile.kind[i] = is_single ? RowKind::single : RowKind::sum;
+  largest = over_lanes(largest, lanes, [](double a, double b) { return b > a || b != b ? b : a; });
+  weighing = over_lanes(weighing, lanes, [](double a, double b) { return a + b; });
+  const bool is_single = weighing == 1.0;
   double total = 0.0;
-  for (int32_t e = 0; e < tile.entries; ++e) {
+  for (int32_t e = lane; e < entries; e += lanes) {
     double& lse = tile.weight[e * tile.stride + i].lse;
-    const double weight = is_single ? (e == last ? 1.0 : 0.0) : lse == -infinity() ? 0.0 : exp(lse - largest);
-    lse = weight;
-    total += weight;
+    lse = lse == -infinity() ? 0.0 : is_single ? 1.0 : exp(lse - largest);
+    total += lse;
   }
-  for (int32_t e = 0; e < tile.entries; ++e) {
+  total = over_lanes(total, lanes, [](double a, double b) { return a + b; });
+  for (int32_t e = lane; e < entries; e += lanes) {
     MergeWeight& weight = tile.weight[e * tile.stride + i];
     const double share = weight.lse;
     // In a sum without terms there is nothing to divide.
     weight.split = split_weight(share == 0.0 ? 0.0 : share / total);
   }
-  return weighing <= 1 ? largest : largest + log(total);
+  if (i >= 0 && lane == 0) tile.kind[i] = is_single ? RowKind::single : RowKind::sum;
+  return weighing <= 1.0 ? largest : largest + log(total);
 }
 
 }  // namespace ringfold

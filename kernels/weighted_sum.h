@@ -23,6 +23,12 @@ struct WeightedSum {
   float high = 0.0f;
   float low = 0.0f;
 
+  /// As add() where nothing has been added.
+  template <typename Fma>
+  constexpr void begin(const SplitWeight& weight, float value, Fma fma) {
+    high = weight.high * value;
+    low = fma(weight.low, value, fma(weight.high, value, -high));
+  }
   template <typename Fma>
   constexpr void add(const SplitWeight& weight, float value, Fma fma) {
     const float product = weight.high * value;
