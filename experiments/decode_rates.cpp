@@ -27,6 +27,14 @@ double read_gbps(const std::vector<uint64_t>& memory) {
   return sum == 0 ? 0 : 8e-9 * static_cast<double>(memory.size()) / taken.count();
 }
 
+double read_gbps_core() {
+  const int64_t bytes = std::min(kMostBytes, available_memory_bytes() / 8);
+  const std::vector<uint64_t> memory(static_cast<size_t>(bytes / 8), 1);
+  double best = 0;
+  for (int look = 0; look < kLooks; ++look) best = std::max(best, read_gbps(memory));
+  return best;
+}
+
 }  // namespace
 
 bool is_decode(const Problem& problem) {
@@ -47,15 +55,13 @@ int64_t seen_kv_bytes(const Problem& problem) {
   return tokens * problem.heads.kv * 2 * problem.heads.dim * bytes_of(problem.dtype);
 }
 
-double memory_gbps_core() {
-  static const double gbps = [] {
-    const int64_t bytes = std::min(kMostBytes, available_memory_bytes() / 8);
-    const std::vector<uint64_t> memory(static_cast<size_t>(bytes / 8), 1);
-    double best = 0;
-    for (int look = 0; look < kLooks; ++look) best = std::max(best, read_gbps(memory));
-    return best;
-  }();
-  return gbps;
+double memory_gbps(const KernelInfo& kernel, int threads) {
+  if (kernel.memory_gbps != nullptr) {
+    static const double gbps = kernel.memory_gbps();
+    return gbps;
+  }
+  static const double core_gbps = read_gbps_core();
+  return core_gbps * threads;
 }
 
 }  // namespace ringfold

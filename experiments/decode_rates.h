@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lib/kernel.h"
 #include "lib/problem.h"
 
 #include <cstdint>
@@ -15,7 +16,9 @@ bool starts_from_kv(const Problem& problem);
 /// Bytes of all K and V that some query sees: what must be read at least once by who starts from them.
 int64_t seen_kv_bytes(const Problem& problem);
 
-/// What one core reads of memory beyond its caches, in 10^9 bytes a second: the best of a few looks, taken once.
-double memory_gbps_core();
+/// What a rank of this kernel may read of memory beyond the caches, in 10^9 bytes a second, measured once: on the host,
+/// `threads` times the best of a few looks of one core; on a device, what a copy within its memory reads and writes. 0:
+/// not known.
+double memory_gbps(const KernelInfo& kernel, int threads);
 
 }  // namespace ringfold

@@ -70,7 +70,8 @@ Row timing_json(const Case& item, const Outcome& outcome) {
   if (is_decode(item.problem) && starts_from_kv(item.problem)) {
     const double bytes = static_cast<double>(seen_kv_bytes(item.problem)) / item.cluster.ranks();
     timing["kv_gbps"] = number(bytes / (middle_ms * 1e6));
-    timing["memory_gbps"] = number(memory_gbps_core() * static_cast<double>(item.measure.threads));
+    const double most = memory_gbps(*find_kernel(item.kernel), item.measure.threads);
+    if (most > 0) timing["memory_gbps"] = number(most);
   }
   if (outcome.ideal_ms) timing["ideal_ms"] = number(*outcome.ideal_ms);
   if (!outcome.notes.empty()) timing["notes"] = outcome.notes;

@@ -5,6 +5,9 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <memory>
+
 namespace ringfold {
 
 namespace {
@@ -23,6 +26,36 @@ Count count_devices() {
   }
   return count;
 }
+
+/// Of a copy from device to device.
+class CopyTimer {
+ public:
+  CopyTimer() {
+    RINGFOLD_CUDA_CHECK(cudaEventCreate(&begin_));
+    RINGFOLD_CUDA_CHECK(cudaEventCreate(&end_));
+  }
+  ~CopyTimer() {
+    (void)cudaEventDestroy(begin_);
+    (void)cudaEventDestroy(end_);
+  }
+  CopyTimer(const CopyTimer&) = delete;
+  CopyTimer& operator=(const CopyTimer&) = delete;
+
+  double ms(void* to, const void* from, int64_t bytes) {
+    RINGFOLD_CUDA_CHECK(cudaEventRecord(begin_, cudaStreamPerThread));
+    RINGFOLD_CUDA_CHECK(
+        cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, cudaStreamPerThread));
+    RINGFOLD_CUDA_CHECK(cudaEventRecord(end_, cudaStreamPerThread));
+    RINGFOLD_CUDA_CHECK(cudaEventSynchronize(end_));
+    float taken = 0;
+    RINGFOLD_CUDA_CHECK(cudaEventElapsedTime(&taken, begin_, end_));
+    return taken;
+  }
+
+ private:
+  cudaEvent_t begin_ = nullptr;
+  cudaEvent_t end_ = nullptr;
+};
 
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
@@ -50,6 +83,22 @@ std::optional<int64_t> cuda_free_bytes(int ordinal) {
   size_t all = 0;
   RINGFOLD_CUDA_CHECK(cudaMemGetInfo(&free, &all));
   return static_cast<int64_t>(free);
+}
+
+double cuda_memory_gbps() {
+  constexpr int64_t kBytes = int64_t{512} << 20;  // above what caches hold
+  constexpr int kLooks = 5;
+  if (cuda_free_bytes(0).value_or(0) < 4 * kBytes) return 0;
+  void* memory = nullptr;
+  RINGFOLD_CUDA_CHECK(cudaMalloc(&memory, 2 * kBytes));
+  const std::unique_ptr<void, cudaError_t (*)(void*)> owned(memory, cudaFree);
+  CopyTimer timer;
+  double best_ms = 0;
+  for (int look = 0; look < kLooks; ++look) {
+    const double ms = timer.ms(static_cast<std::byte*>(memory) + kBytes, memory, kBytes);
+    if (look == 1 || (look > 1 && ms < best_ms)) best_ms = ms;
+  }
+  return 2e-6 * static_cast<double>(kBytes) / best_ms;
 }
 
 std::optional<std::string> cuda_unavailable(int major) {

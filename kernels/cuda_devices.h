@@ -23,6 +23,10 @@ CudaDeviceInfo cuda_device_info(int ordinal);
 /// Bytes that a device has left. Makes a context there.
 std::optional<int64_t> cuda_free_bytes(int ordinal);
 
+/// Bytes that a copy within device 0 reads and writes, in 10^9 a second: the best of a few. 0 if there is no memory for
+/// it.
+double cuda_memory_gbps();
+
 /// Why a kernel for devices of compute capability `major` and later cannot run here, if it cannot. Looks at device 0:
 /// the devices of a host are alike.
 std::optional<std::string> cuda_unavailable(int major = 8);

@@ -116,4 +116,4 @@ std::string support() {
 
 RINGFOLD_KERNEL(cudnn, "cuDNN's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
                 ringfold::make, ringfold::cuda_devices, ringfold::kCudnnRates, ringfold::cuda_free_bytes,
-                ringfold::support)
+                ringfold::support, ringfold::cuda_memory_gbps)

@@ -137,4 +137,5 @@ std::unique_ptr<Kernel> make_flashinfer(const KernelOptions& options, bool for_e
 }  // namespace ringfold
 
 RINGFOLD_KERNEL(flashinfer, "FlashInfer's attention in 16 bits on a GPU", ringfold::unavailable, ringfold::describe,
-                ringfold::make, ringfold::cuda_devices, {5e14, 2.5e12, 6e-6, 0, 0}, ringfold::cuda_free_bytes)
+                ringfold::make, ringfold::cuda_devices, {5e14, 2.5e12, 6e-6, 0, 0}, ringfold::cuda_free_bytes, nullptr,
+                ringfold::cuda_memory_gbps)

@@ -195,6 +195,9 @@ struct KernelInfo {
   /// One line for `doctor`: what its library says that it takes, of a described device where none is here. Null: what
   /// it takes does not depend on the machine. May take a second.
   std::string (*support)() = nullptr;
+  /// 10^9 bytes a second that the memory of one of its devices moves, or 0 if it cannot be told. Null: host memory.
+  /// Takes some ms.
+  double (*memory_gbps)() = nullptr;
 };
 
 std::span<const KernelInfo> kernel_table();
