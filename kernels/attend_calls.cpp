@@ -1,6 +1,7 @@
 #include "kernels/attend_calls.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace ringfold {
@@ -82,6 +83,45 @@ class RegionWriter {
     for (const Keys& keys : masked_) add_masked(q_.begin, q_.end, keys);
   }
 
+  /// With keys that are copied together, so that no query is in two calls; false if there is no need, or no such way.
+  bool write_gathered() {
+    find_keys();
+    std::vector<Keys> all = open_;
+    all.insert(all.end(), masked_.begin(), masked_.end());
+    if (all.size() < 2) return false;
+    std::sort(all.begin(), all.end(), [](const Keys& x, const Keys& y) { return x.begin < y.begin; });
+    // Moved closer, keys that everybody sees stay in everybody's window.
+    const bool comes_last = masked_.empty() || !is_windowed() || open_end_ <= masked_.front().begin;
+    if (!is_closed_ && (masked_.size() > 1 || !comes_last)) return false;
+    if (!is_closed_ && !masked_.empty()) {
+      // As if all that everybody sees stood right before the first key that not everybody sees.
+      all = open_;
+      all.push_back(masked_.front());
+    }
+    int64_t rows = 0;
+    for (const Keys& keys : all) {
+      region_.gathered.push_back({keys.k, keys.v, keys.k_strides, keys.v_strides, keys.end - keys.begin});
+      rows += keys.end - keys.begin;
+    }
+    const int64_t heads = heads_.kv_heads.size();
+    const CallStrides strides{2 * heads * task_.dim, 2 * task_.dim};
+    const int64_t end = masked_.empty() ? open_end_ : std::max(open_end_, masked_.back().end);
+    const Keys together{end - rows, end, nullptr, at_offset(task_.dim * element_), strides, strides};
+    if (masked_.empty()) {
+      add(q_.begin, q_.end, together, false);
+    } else {
+      add_masked(q_.begin, q_.end, together);
+    }
+    return true;
+  }
+
+  /// Where a region must be cut for that: the first masked key, if queries before it see others.
+  std::optional<int64_t> late_keys() {
+    find_keys();
+    if (open_.empty() || masked_.empty() || masked_.front().begin <= q_.begin) return std::nullopt;
+    return masked_.front().begin < q_.end ? std::optional(masked_.front().begin) : std::nullopt;
+  }
+
  private:
   bool is_windowed() const { return task_.mask.kind == MaskKind::window; }
 
@@ -96,12 +136,21 @@ class RegionWriter {
     join([](const Keys& a, const Keys& b) { return a.end == b.begin; });
     masked_.clear();
     open_.clear();
+    open_end_ = 0;
+    is_closed_ = true;
+    const Keys* before = nullptr;
     for (const Keys& keys : keys_) {
+      if (is_windowed() && keys.end - 1 <= q_.begin - task_.mask.window) continue;  // nobody sees them
       if (all_see(keys)) {
         open_.push_back(keys);
+        open_end_ = std::max(open_end_, keys.end);
       } else if (keys.begin < q_.end) {
         masked_.push_back(keys);
+      } else {
+        break;
       }
+      is_closed_ = is_closed_ && (before == nullptr || before->end == keys.begin);
+      before = &keys;
     }
     // Where all is seen, positions do not matter.
     keys_ = std::move(open_);
@@ -109,6 +158,8 @@ class RegionWriter {
     join([](const Keys&, const Keys&) { return true; });
     open_ = std::move(keys_);
   }
+
+  static const std::byte* at_offset(int64_t bytes) { return reinterpret_cast<const std::byte*>(bytes); }
 
   template <typename Allowed>
   void join(Allowed&& allowed) {
@@ -183,8 +234,27 @@ class RegionWriter {
   std::vector<Keys> keys_;
   std::vector<Keys> open_;    ///< each query sees all of them
   std::vector<Keys> masked_;  ///< some queries see some of them
+  int64_t open_end_ = 0;      ///< behind the last of those that each sees
+  bool is_closed_ = true;     ///< no position is missing between those that anybody sees
   AttendRegion& region_;
 };
+
+/// The regions of consecutive queries that stand in state rows from `row` on.
+void add_regions(const AttendTask& task, const Segment& q, int64_t row, const AttendHeads& heads,
+                 const SplitOptions& options, std::vector<AttendRegion>& regions) {
+  AttendRegion region{heads.query_heads, heads.kv_heads.size(), row, q.end - q.begin, {}, {}};
+  RegionWriter writer(task, options.diagonals, q, row, heads, region);
+  const std::optional<int64_t> late = options.gathers ? writer.late_keys() : std::nullopt;
+  if (late) {
+    // Those before see the same keys, those from here on more and more.
+    add_regions(task, {q.sequence, q.begin, *late, q.row}, row, heads, options, regions);
+    const int64_t skipped = *late - q.begin;
+    add_regions(task, {q.sequence, *late, q.end, q.row + skipped}, row + skipped, heads, options, regions);
+    return;
+  }
+  if (!options.gathers || !writer.write_gathered()) writer.write();
+  regions.push_back(std::move(region));
+}
 
 }  // namespace
 
@@ -212,16 +282,13 @@ std::vector<AttendHeads> attend_heads(const AttendTask& task) {
   return all;
 }
 
-std::vector<AttendRegion> split_attend(const AttendTask& task, Diagonals diagonals) {
+std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOptions& options) {
   std::vector<AttendRegion> regions;
   for (const AttendHeads& heads : attend_heads(task)) {
     for (size_t i = 0; i < task.q.segments.size(); ++i) {
       const Segment& q = task.q.segments[i];
       if (q.begin == q.end) continue;
-      const int64_t row = task.state.o.segments[i].row;
-      AttendRegion region{heads.query_heads, heads.kv_heads.size(), row, q.end - q.begin, {}};
-      RegionWriter(task, diagonals, q, row, heads, region).write();
-      regions.push_back(std::move(region));
+      add_regions(task, q, task.state.o.segments[i].row, heads, options, regions);
     }
   }
   return regions;

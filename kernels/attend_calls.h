@@ -27,6 +27,15 @@ struct AttendCall {
   int64_t row = 0;     ///< the first query's row in the state
 };
 
+/// Consecutive keys, where they stand: first row and kv head.
+struct KeySpan {
+  const std::byte* k = nullptr;
+  const std::byte* v = nullptr;
+  CallStrides k_strides;
+  CallStrides v_strides;
+  int64_t rows = 0;
+};
+
 /// Rows and heads of a state that the same calls add to: one segment of queries, heads that meet the same keys.
 struct AttendRegion {
   HeadRange query_heads;
@@ -34,6 +43,9 @@ struct AttendRegion {
   int64_t row = 0;  ///< first row in the state
   int64_t rows = 0;
   std::vector<AttendCall> calls;  ///< by position of their keys; none: nothing is seen
+  /// Where not empty, the calls are of these, copied together in this order, [token][kv head][plane][dim]: what they
+  /// say of where K and V stand counts from the first byte of the copy.
+  std::vector<KeySpan> gathered;
   /// Is each row computed by one call, in all?
   bool has_one_call_a_row() const;
 };
@@ -54,9 +66,16 @@ enum class Diagonals {
   in_the_corner  ///< the last query is the first to see the last key: kv_rows == q_rows + offset
 };
 
+struct SplitOptions {
+  /// Keys that lie apart are copied together where one call can then compute a region, for a library whose partial
+  /// results are not to be merged.
+  bool gathers = false;
+  /// In the corner: queries behind the last key are calls of their own, whose `offset` hides no key.
+  Diagonals diagonals = Diagonals::anywhere;
+};
+
 /// Splits an attend into rectangles that see something. Every visible (query, key, head) is in exactly one call, every
-/// (row, head) of the state in exactly one region. Keys that stand side by side in memory become one rectangle. In the
-/// corner: queries behind the last key are calls of their own, whose `offset` hides no key.
-std::vector<AttendRegion> split_attend(const AttendTask& task, Diagonals diagonals = Diagonals::anywhere);
+/// (row, head) of the state in exactly one region. Keys that stand side by side in memory become one rectangle.
+std::vector<AttendRegion> split_attend(const AttendTask& task, const SplitOptions& options = {});
 
 }  // namespace ringfold

@@ -61,13 +61,42 @@ void check_partials(const AttendTask& task, const CallRules& rules, const Attend
   }
 }
 
+/// Bytes of K and V of one token.
+int64_t row_bytes(int64_t dim, DType dtype, const AttendRegion& region) {
+  return 2 * region.kv_heads * dim * bytes_of(dtype);
+}
+
+/// The region's keys together at `to`, [token][head][plane][dim], of which its calls are from now on.
+void gather(int64_t dim, DType dtype, AttendRegion& region, std::byte* to, std::vector<CopyTask>& copies) {
+  const HeadRange heads{0, region.kv_heads};
+  const auto copy = [&](const std::byte* from, const CallStrides& strides, std::byte* there, int64_t rows) {
+    const std::vector<Segment> all{{0, 0, rows, 0}};
+    copies.push_back({{const_cast<std::byte*>(from), dtype, strides.row, strides.head, heads, all},
+                      {there, dtype, 2 * region.kv_heads * dim, 2 * dim, heads, all},
+                      dim});
+  };
+  std::byte* row = to;
+  for (const KeySpan& span : region.gathered) {
+    copy(span.k, span.k_strides, row, span.rows);
+    copy(span.v, span.v_strides, row + dim * bytes_of(dtype), span.rows);
+    row += span.rows * row_bytes(dim, dtype, region);
+  }
+  for (AttendCall& call : region.calls) {
+    call.k = to + reinterpret_cast<intptr_t>(call.k);
+    call.v = to + reinterpret_cast<intptr_t>(call.v);
+  }
+}
+
 }  // namespace
 
 AttendLayout::AttendLayout(const AttendTask& task, const CallRules& rules)
-    : regions(split_attend(task, rules.diagonals)) {
+    : dim(task.dim), dtype(task.q.dtype), regions(split_attend(task, {!rules.merges, rules.diagonals})) {
   for (const AttendRegion& region : regions) {
     check_partials(task, rules, region);
     is_direct.push_back(writes_directly(task, rules, region));
+    int64_t rows = 0;
+    for (const KeySpan& span : region.gathered) rows += span.rows;
+    gathers.push_back(rows == 0 ? nullptr : take(rows * row_bytes(dim, dtype, region), scratch_bytes));
     outputs.emplace_back();
     for (const AttendCall& call : region.calls) {
       outputs.back().push_back(
@@ -77,14 +106,19 @@ AttendLayout::AttendLayout(const AttendTask& task, const CallRules& rules)
   }
 }
 
-void AttendLayout::place_scratch(std::byte* memory) {
+std::vector<CopyTask> AttendLayout::place_scratch(std::byte* memory) {
+  std::vector<CopyTask> copies;
   for (size_t i = 0; i < regions.size(); ++i) {
+    if (!regions[i].gathered.empty()) {
+      gather(dim, dtype, regions[i], memory + reinterpret_cast<intptr_t>(gathers[i]), copies);
+    }
     if (is_direct[i]) continue;
     for (CallOutput& output : outputs[i]) {
       output.o = memory + reinterpret_cast<intptr_t>(output.o);
       output.lse = memory + reinterpret_cast<intptr_t>(output.lse);
     }
   }
+  return copies;
 }
 
 }  // namespace ringfold

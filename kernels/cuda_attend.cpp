@@ -19,7 +19,7 @@ class AttendWork final : public CudaWork {
     for (const auto& merge : merges) merge->enqueue(stream);
   }
 
-  std::vector<std::shared_ptr<CudaWork>> copies;  ///< from pages
+  std::vector<std::shared_ptr<CudaWork>> copies;  ///< from pages, then of keys that lie apart
   std::vector<std::unique_ptr<CallWork>> calls;
   std::vector<std::shared_ptr<CudaWork>> merges;
   std::shared_ptr<std::byte> scratch;
@@ -38,8 +38,11 @@ class AttendMaker {
         lse_(task.finish ? task.finish->lse : task.state.lse) {}
 
   /// `results`: where the layout's scratch memory begins.
-  std::shared_ptr<AttendWork> make(std::byte* results) {
-    layout_.place_scratch(results);
+  std::shared_ptr<AttendWork> make(std::byte* results, const std::vector<CopyTask>& first) {
+    for (const CopyTask& copy : first) work_->copies.push_back(std::make_shared<CudaCopy>(device_, copy));
+    for (const CopyTask& copy : layout_.place_scratch(results)) {
+      work_->copies.push_back(std::make_shared<CudaCopy>(device_, copy));
+    }
     for (size_t i = 0; i < layout_.regions.size(); ++i) {
       const AttendRegion& region = layout_.regions[i];
       for (size_t call = 0; call < region.calls.size(); ++call) {
@@ -130,8 +133,7 @@ std::shared_ptr<CudaWork> make_attend(CudaDevice& device, AttendMemory& memory, 
   if (rows_in(parts.few.q.segments) > 0) works.push_back(make_decode(device, memory, parts.few));
   if (rows_in(parts.many.q.segments) > 0) {
     const GatheredPages gathered = gather_pages(parts.many, scratch.get());
-    auto work = AttendMaker(device, memory, gathered.task, maker).make(scratch.get() + gathered.bytes);
-    for (const CopyTask& copy : gathered.copies) work->copies.push_back(std::make_shared<CudaCopy>(device, copy));
+    auto work = AttendMaker(device, memory, gathered.task, maker).make(scratch.get() + gathered.bytes, gathered.copies);
     work->scratch = scratch;
     works.push_back(std::move(work));
   }

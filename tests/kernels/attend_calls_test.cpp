@@ -71,6 +71,27 @@ bool sees(const Mask& mask, int64_t query, int64_t key) {
   return key <= query && (mask.kind == MaskKind::causal || key > query - mask.window);
 }
 
+/// Where the j-th K and V of a call stand.
+std::pair<const std::byte*, const std::byte*> key_of(const AttendRegion& region, const AttendCall& call, int64_t j,
+                                                     int64_t head) {
+  KeySpan span{call.k, call.v, call.k_strides, call.v_strides, call.kv_rows};
+  if (!region.gathered.empty()) {
+    // Counted from the copy's first byte, K of a head before its V.
+    const auto first = reinterpret_cast<intptr_t>(call.k);
+    REQUIRE(first % (2 * call.k_strides.row) == 0);
+    REQUIRE(reinterpret_cast<intptr_t>(call.v) == first + 2 * Addresses::kDim);
+    REQUIRE(call.k_strides == CallStrides{2 * region.kv_heads * Addresses::kDim, 2 * Addresses::kDim});
+    j += first / (2 * call.k_strides.row);
+  }
+  for (const KeySpan& gathered : region.gathered) {
+    span = gathered;
+    if (j < span.rows) break;
+    j -= span.rows;
+  }
+  return {span.k + 2 * (j * span.k_strides.row + head * span.k_strides.head),
+          span.v + 2 * (j * span.v_strides.row + head * span.v_strides.head)};
+}
+
 /// How often each (sequence, query, key, query head) is attended, by what the calls' addresses hold.
 using Seen = std::map<std::tuple<int64_t, int64_t, int64_t, int64_t>, int>;
 
@@ -91,8 +112,7 @@ Seen attended(const AttendTask& task, const Addresses& memory, const std::vector
             if (call.is_masked && (j > i + call.offset || (call.window > 0 && j <= i + call.offset - call.window))) {
               continue;
             }
-            const std::byte* k = call.k + 2 * (j * call.k_strides.row + h / ratio * call.k_strides.head);
-            const std::byte* v = call.v + 2 * (j * call.v_strides.row + h / ratio * call.v_strides.head);
+            const auto [k, v] = key_of(region, call, j, h / ratio);
             const Key& key = memory.keys.at(k);
             REQUIRE(memory.keys.at(v).position == key.position);
             // The query's row tells its position; its address must agree.
@@ -198,10 +218,16 @@ TEST_CASE("every visible pair is in exactly one call, whatever the pieces, masks
       add_piece(task, memory, piece, {kv_heads.begin, kv_heads.begin + 1}, layout);
       add_piece(task, memory, piece, {kv_heads.begin + 1, kv_heads.end}, layout);
     }
-    const auto regions = split_attend(task);
-    CAPTURE(round, to_string(task.mask));
+    const bool gathers = round % 2 == 1;
+    const auto regions = split_attend(task, {gathers});
+    CAPTURE(round, to_string(task.mask), gathers);
+    for (const AttendRegion& region : regions) {
+      for (size_t i = 1; i < region.calls.size() && !region.gathered.empty(); ++i) {
+        CHECK(region.calls[i].row >= region.calls[i - 1].row + region.calls[i - 1].q_rows);
+      }
+    }
     CHECK(attended(task, memory, regions) == wanted(task));
-    const auto cornered = split_attend(task, Diagonals::in_the_corner);
+    const auto cornered = split_attend(task, {gathers, Diagonals::in_the_corner});
     CHECK(attended(task, memory, cornered) == wanted(task));
     for (const AttendRegion& region : cornered) {
       for (const AttendCall& call : region.calls) {
@@ -221,6 +247,31 @@ TEST_CASE("every visible pair is in exactly one call, whatever the pieces, masks
     CHECK(static_cast<int64_t>(rows.size()) == cells);
     for (const auto& [cell, count] : rows) CHECK(count == 1);
   }
+}
+
+TEST_CASE("under a window keys that lie apart are one call if all see them, or the last are the only ones masked") {
+  Addresses memory;
+  AttendTask task = make_task(memory, {{0, 68, 133, 0}}, {0, 2}, 2);
+  task.mask = {MaskKind::window, 500};
+  // Each of two ranks' cached and new keys.
+  add_piece(task, memory, {{0, 0, 2, 0}, {0, 3, 68, 0}}, {0, 1}, Layout::tokens_outer);
+  add_piece(task, memory, {{0, 2, 3, 0}, {0, 68, 133, 0}}, {0, 1}, Layout::tokens_outer);
+  const auto regions = split_attend(task, {true});
+  REQUIRE(regions.size() == 1);
+  CHECK(is_one_call(regions[0]));
+  CHECK(attended(task, memory, regions) == wanted(task));
+}
+
+TEST_CASE("keys without a gap are one call, in whatever order those that all see stand in memory") {
+  Addresses memory;
+  AttendTask task = make_task(memory, {{0, 64, 128, 0}}, {0, 2}, 2);
+  add_piece(task, memory, {{0, 0, 21, 0}, {0, 42, 64, 0}, {0, 64, 85, 0}}, {0, 1}, Layout::tokens_outer);
+  add_piece(task, memory, {{0, 21, 42, 0}, {0, 85, 107, 0}}, {0, 1}, Layout::tokens_outer);
+  add_piece(task, memory, {{0, 107, 128, 0}}, {0, 1}, Layout::tokens_outer);
+  const auto regions = split_attend(task, {true});
+  REQUIRE(regions.size() == 1);
+  CHECK(is_one_call(regions[0]));
+  CHECK(attended(task, memory, regions) == wanted(task));
 }
 
 TEST_CASE("pieces that stand side by side are one call") {
@@ -259,12 +310,37 @@ TEST_CASE("pieces that stand side by side are one call") {
   }
 }
 
+TEST_CASE("keys that lie apart are gathered into one call where one diagonal says what is seen") {
+  Addresses memory;
+  AttendTask task = make_task(memory, {{0, 10, 30, 0}}, {0, 2}, 2);
+  add_piece(task, memory, {{0, 4, 10, 0}}, {0, 1}, Layout::heads_outer);
+  add_piece(task, memory, {{0, 10, 40, 0}}, {0, 1}, Layout::tokens_outer);
+  CHECK(split_attend(task)[0].calls.size() == 2);
+  const auto regions = split_attend(task, {true});
+  REQUIRE(regions.size() == 1);
+  CHECK(is_one_call(regions[0]));
+  CHECK(regions[0].gathered.size() == 2);
+  CHECK(regions[0].calls[0].kv_rows == 26);
+  CHECK(regions[0].calls[0].offset == 6);
+
+  SECTION("queries before the diagonal's keys are a region of their own") {
+    task.kv.erase(task.kv.begin() + 1);
+    add_piece(task, memory, {{0, 20, 40, 0}}, {0, 1}, Layout::heads_outer);
+    const auto cut = split_attend(task, {true});
+    REQUIRE(cut.size() == 2);
+    CHECK(cut[0].rows == 10);
+    CHECK(is_one_call(cut[0]));
+    CHECK(is_one_call(cut[1]));
+    CHECK(attended(task, memory, cut) == wanted(task));
+  }
+}
+
 TEST_CASE("queries behind the last key are a call of their own where a diagonal must end in the corner") {
   Addresses memory;
   AttendTask task = make_task(memory, {{0, 4, 20, 0}}, {0, 1}, 1);
   add_piece(task, memory, {{0, 0, 12, 0}}, {0, 1}, Layout::heads_outer);
   CHECK(is_one_call(split_attend(task)[0]));
-  const auto regions = split_attend(task, Diagonals::in_the_corner);
+  const auto regions = split_attend(task, {false, Diagonals::in_the_corner});
   REQUIRE(regions.size() == 1);
   REQUIRE(regions[0].calls.size() == 2);
   CHECK(regions[0].calls[0].q_rows == 8);
@@ -274,7 +350,7 @@ TEST_CASE("queries behind the last key are a call of their own where a diagonal 
   CHECK(regions[0].has_one_call_a_row());
   task.q.segments[0] = task.state.o.segments[0] = {0, 20, 36, 0};
   add_piece(task, memory, {{0, 14, 16, 0}}, {0, 1}, Layout::heads_outer);
-  CHECK_FALSE(split_attend(task, Diagonals::in_the_corner)[0].has_one_call_a_row());
+  CHECK_FALSE(split_attend(task, {false, Diagonals::in_the_corner})[0].has_one_call_a_row());
 }
 
 TEST_CASE("queries that see nothing leave a region without calls, or a call of fewer rows") {
