@@ -69,9 +69,11 @@ struct Way {
 };
 
 /// Adds some entries from e on to the sums of so many places of the tile; a row below 0 is none. kFirst: e is 0.
-template <typename Amount, typename Way, bool kFirst, int kChannels = Way::kChannels>
+template <typename Amount, typename Way, bool kFirst>
 __device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&rows)[Amount::kAtOnce],
-                            const int32_t (&units)[Amount::kAtOnce], WeightedSum (&sums)[Amount::kAtOnce][kChannels]) {
+                            const int32_t (&units)[Amount::kAtOnce],
+                            WeightedSum (&sums)[Amount::kAtOnce][Way::kChannels]) {
+  constexpr int kChannels = Way::kChannels;
   constexpr int kAtOnce = Amount::kAtOnce;
   constexpr int kPartsAtOnce = Amount::kPartsAtOnce;
   SplitWeight weights[kPartsAtOnce][kAtOnce];
@@ -109,9 +111,10 @@ __device__ void add_entries(const MergeTile& tile, int32_t e, const int32_t (&ro
   }
 }
 
-template <typename Amount, typename Way, int kChannels = Way::kChannels>
+template <typename Amount, typename Way>
 __device__ void combine(const MergeTile& tile, DType dtype, int32_t rows_in_tile, int32_t dim) {
   constexpr int kAtOnce = Amount::kAtOnce;
+  constexpr int kChannels = Way::kChannels;
   TileWalk walk(static_cast<int32_t>(threadIdx.x), kTileThreads, dim / kChannels);
   while (walk.row < rows_in_tile) {
     int32_t rows[kAtOnce];
