@@ -317,6 +317,23 @@ class Processes(ProgramTest):
         self.assertEqual(done.returncode, 2)
         self.assertEqual(self.ours(done), ['ringfold: RINGFOLD_DRILL: there is no rank 2 among 2'])
 
+    def test_drill_whose_place_is_never_reached(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        # naive_ring folds into one state and merges none; three cases are written, of five forwards each.
+        for place, said in (('merge', 'merge 0 times, not 1; but to launch 1, rendezvous 1, warm-up 3, exchange 15, '),
+                            ('write:4', 'write 3 times, not 4; but to launch 1, rendezvous 1, warm-up 3, exchange 15, ')):
+            done = self.launch(2, 'run', 'long.yaml', drill=f'rank=1 at={place} do=exit')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = [line for line in self.ours(done) if 'RINGFOLD_DRILL' in line]
+            self.assertEqual(len(told), 1, done.stderr)
+            self.assertIn(f'ringfold: RINGFOLD_DRILL: nothing was rehearsed: rank 1 came to {said}', told[0])
+        done = self.launch(2, 'run', 'long.yaml', 'cluster.sp=3', drill='rank=1 at=merge do=exit')
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn('rank 1 came to merge 0 times, not 1; but to launch 1, rendezvous 1\n', done.stderr)
+        alone = self.ringfold('run', 'long.yaml', 'transport=in_process', 'inputs.seed=1',
+                              env={**os.environ, 'RINGFOLD_DRILL': 'rank=1 at=exchange do=exit'})
+        self.assertIn('rank 1 came to exchange 0 times, not 1; but to warm-up 1\n', alone.stderr)
+
     def test_interrupted(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         with subprocess.Popen(MPIRUN + ['-n', '2', PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out', 'out'],
