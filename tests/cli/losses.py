@@ -104,7 +104,7 @@ class LossesTest(RanksTest):
             self.assertTrue(line, f'nothing of rank {rank} that {verdict}:\n{self.text}')
             # Without rank 0, the hub, each knows of itself only.
             for other in {rank} if victim == 0 else survivors:
-                self.assertRegex(line, rf'; rank {other}(, operation \d+ \(exchange\))? waits for rank \d+ ')
+                self.assertRegex(line, rf'; rank {other}((, operation \d+ \(exchange\))? waits for rank \d+ | is in operation \d+ \()')
 
     def check_rows(self, victim, place, code, verdict):
         if place == 'rendezvous':
