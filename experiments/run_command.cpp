@@ -205,12 +205,20 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
   return static_cast<ExitCode>(world.leave(static_cast<int>(code)));
 }
 
+/// However the run ends.
+struct DrillNotice {
+  ~DrillNotice() {
+    if (const std::optional<std::string> missed = missed_drill()) fmt::print(stderr, "ringfold: {}\n", *missed);
+  }
+};
+
 }  // namespace
 
 ExitCode run_command(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
   listen_for_interrupts();
   check_drill(std::numeric_limits<int>::max());  // one that cannot be read is an error before anything else
+  const DrillNotice notice;
   Team team(join_world());
   return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }

@@ -24,6 +24,11 @@ constexpr std::array<std::pair<std::string_view, Drill::Does>, 5> kDoes = {{{"SI
 constexpr std::array<std::string_view, 10> kPlaces = {"launch", "rendezvous", "warm-up", "exchange", "transfer",
                                                       "attend", "merge",      "copy",    "finish",   "write"};
 
+/// How often the drill's rank came to each of kPlaces.
+std::array<std::atomic<int>, kPlaces.size()> visits{};
+/// Whether any rank has come to "launch": one rank a process then.
+std::atomic<bool> is_launched{false};
+
 /// Read once.
 const char* drill_text() {
   static const char* const text = std::getenv("RINGFOLD_DRILL");
@@ -116,8 +121,31 @@ void check_drill(int ranks) {
 void drill(int rank, std::string_view place) {
   if (drill_text() == nullptr) return;
   const Drill& wanted = wanted_drill();
-  static std::atomic<int> times{0};
-  if (rank == wanted.rank && place == wanted.place && ++times == wanted.time) go(wanted.does);
+  if (place == kPlaces.front()) is_launched = true;
+  const auto* const found = std::ranges::find(kPlaces, place);
+  if (rank != wanted.rank || found == kPlaces.end()) return;
+  const int visit = ++visits[static_cast<size_t>(found - kPlaces.begin())];
+  if (place == wanted.place && visit == wanted.time) go(wanted.does);
+}
+
+std::optional<std::string> missed_drill() {
+  if (drill_text() == nullptr) return std::nullopt;
+  const Drill& wanted = wanted_drill();
+  if (is_launched && visits.front() == 0) return std::nullopt;  // another process's
+  std::string others;
+  int times = 0;
+  for (size_t i = 0; i < kPlaces.size(); ++i) {
+    if (kPlaces[i] == wanted.place) {
+      times = visits[i];
+    } else if (visits[i] > 0) {
+      others += fmt::format("{}{} {}", others.empty() ? "" : ", ", kPlaces[i], visits[i]);
+    }
+  }
+  if (times >= wanted.time) return std::nullopt;  // stopped, and continued since
+  return fmt::format(
+      "RINGFOLD_DRILL: nothing was rehearsed: rank {} came to {} {} times, not {}; {}", wanted.rank, wanted.place,
+      times, wanted.time,
+      others.empty() ? "nor anywhere else: drills are for ranks that are a launcher's processes" : "but to " + others);
 }
 
 }  // namespace ringfold

@@ -26,4 +26,8 @@ void check_drill(int ranks);
 /// Throws Error(usage) if that cannot be read.
 void drill(int rank, std::string_view place);
 
+/// At the end of a run: what is to be said of a drill whose rank is of this process and has not come to its place often
+/// enough, and to where it came instead. A failure that was not rehearsed must not pass for one that was survived.
+std::optional<std::string> missed_drill();
+
 }  // namespace ringfold

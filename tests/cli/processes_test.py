@@ -1,20 +1,15 @@
-"""ringfold run with ranks that are processes of mpirun: same results as threads, and who died."""
+"""ringfold run with ranks that are processes of mpirun: same results as threads, and what must fit together."""
 
 import json
 import os
-import pathlib
 import re
-import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
-from harness import PATIENCE, PROGRAM, ProgramTest, main
-
-MPIRUN = ['mpirun', '--allow-run-as-root', '--oversubscribe']
-os.environ.setdefault('OMPI_MCA_plm_rsh_agent', '/bin/true')  # looked for even where all ranks are here
+from harness import PATIENCE, PROGRAM
+from ranks import MPIRUN, RanksTest, main_with_ranks
 
 UGLY = """
 name: ugly
@@ -67,34 +62,7 @@ sweep:
 """
 
 
-def is_running(pid):
-    try:
-        return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] not in 'ZX'
-    except OSError:
-        return False
-
-
-class Processes(ProgramTest):
-    def launch(self, ranks, *arguments, drill='', env=None):
-        environment = {**os.environ, 'TERM': 'dumb', **(env or {})}
-        if drill:
-            environment['RINGFOLD_DRILL'] = drill
-        return subprocess.run(MPIRUN + ['-n', str(ranks), PROGRAM, *arguments], cwd=self.folder, timeout=PATIENCE,
-                              text=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
-
-    def ours(self, done):
-        """The program's own lines: what the launcher says of it left out."""
-        return [line for line in done.stderr.splitlines() if line.startswith(('ringfold: ', 'long.yaml', 'ugly.yaml'))]
-
-    def assert_nobody_left(self, text):
-        pids = set(re.findall(r'pid (\d+)', text))
-        self.assertTrue(pids)
-        end = time.monotonic() + 5
-        while any(is_running(pid) for pid in pids) and time.monotonic() < end:
-            time.sleep(0.05)
-        self.assertEqual([pid for pid in pids if is_running(pid)], [])
-
+class Processes(RanksTest):
     def check_same_bits(self, experiment, cases):
         """Saved outputs of ranks that are threads, by both transports, and of processes."""
         self.ringfold('run', experiment, 'transport=in_process', '--save-outputs', '--out', 'in_process')
@@ -154,11 +122,11 @@ class Processes(ProgramTest):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         done = self.launch(3, 'run', 'long.yaml')
         self.assertEqual(done.returncode, 3)
-        line, = self.ours(done)
+        line, = self.ours(done.stderr)
         self.assertEqual(line, 'ringfold: cluster.sp 2 x cluster.tp 1 = 2 ranks, but the launcher started 3 processes')
         done = self.launch(2, 'run', 'long.yaml', 'transport=in_process')
         self.assertEqual(done.returncode, 3)
-        line, = self.ours(done)
+        line, = self.ours(done.stderr)
         self.assertIn('transport: the ranks of in_process are threads of one process', line)
         done = self.launch(2, 'run', 'long.yaml', 'cluster.ps=2')
         self.assertEqual(done.returncode, 3)
@@ -172,7 +140,7 @@ class Processes(ProgramTest):
             done = subprocess.run(command + [other], cwd=self.folder, text=True, timeout=PATIENCE,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, code, done.stderr)
-            line, = self.ours(done)
+            line, = self.ours(done.stderr)
             self.assertRegex(line, said)
 
     def test_different_builds(self):
@@ -184,7 +152,7 @@ class Processes(ProgramTest):
         done = subprocess.run(MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'],
                               cwd=self.folder, text=True, timeout=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, 3, done.stderr)
-        line, = self.ours(done)
+        line, = self.ours(done.stderr)
         self.assertRegex(line, 'rank 1 .* has another build')
 
     def test_no_usable_transport(self):
@@ -194,68 +162,6 @@ class Processes(ProgramTest):
         for row in self.rows('out'):
             self.assertEqual((row['status'], row['exit']), ('skipped', 4))
             self.assertRegex(row['reason'], 'ucx is unavailable: .*UCX')
-
-    def lose(self, ranks, victim, place, deed, code):
-        """Loses a rank in the second case; earlier rows stay, the row and the survivors name it, --resume goes on."""
-        drill = f'rank={victim} at={place} do={deed}'
-        with self.subTest(ranks=ranks, drill=drill):
-            shutil.rmtree(self.folder / 'out', ignore_errors=True)
-            self.write('long.yaml', LONG.replace('RANKS', str(ranks)))
-            done = self.launch(ranks, 'run', 'long.yaml', '--out', 'out', drill=drill)
-            self.assertNotEqual(done.returncode, 0)
-            name = rf'rank {victim} \(host \S+, pid \d+\)'
-            verdict = {7: f'{name} has died', 6: f'{name} (gives no sign of life|shows no progress)'}[code]
-            for rank in set(range(ranks)) - {victim}:
-                self.assertRegex(done.stderr, rf'(?m)^ringfold: rank {rank} \(host \S+, pid \d+\): {verdict}', drill)
-            self.assert_nobody_left(done.stderr)
-            rows = self.rows('out')
-            self.assertGreaterEqual(len(rows), 1)
-            self.assertEqual((rows[0]['status'], rows[0]['exit']), ('passed', 0))
-            if victim != 0:
-                self.assertEqual([row['exit'] for row in rows if row['exit'] != 0][:1], [code])
-                self.assertRegex(rows[-1]['reason'], verdict)
-                if deed == 'SIGSTOP':
-                    self.assertEqual(done.returncode, code)
-            done = self.launch(ranks, 'run', 'long.yaml', '--out', 'out', '--resume')
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual([row['exit'] for row in self.rows('out')], [0, 0, 0])
-
-    def test_killed(self):
-        self.lose(4, 2, 'transfer:20', 'SIGKILL', 7)
-        self.lose(2, 1, 'warm-up:2', 'SIGSEGV', 7)
-        self.lose(4, 1, 'attend:15', 'exit', 7)
-        self.lose(8, 5, 'transfer:50', 'SIGKILL', 7)
-        self.lose(4, 0, 'transfer:30', 'SIGKILL', 7)
-
-    def test_stopped(self):
-        self.lose(4, 3, 'transfer:20', 'SIGSTOP', 6)
-        self.lose(2, 1, 'attend:15', 'loop', 6)
-
-    def test_lost_while_rank_0_writes(self):
-        self.write('long.yaml', LONG.replace('RANKS', '2'))
-        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', drill='rank=1 at=write:2 do=SIGKILL')
-        self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(done.stderr, r'(?m)^ringfold: rank 0 .*: rank 1 \(host \S+, pid \d+\) has died')
-        self.assertEqual([row['exit'] for row in self.rows('out')][:2], [0, 0])
-        done = self.launch(2, 'run', 'long.yaml', '--out', 'out', '--resume')
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual([row['exit'] for row in self.rows('out')], [0, 0, 0])
-
-    def test_each_survivor_exits_as_the_loss(self):
-        self.write('long.yaml', LONG.replace('RANKS', '4'))
-        for victim, deed, code in ((0, 'SIGKILL', '7'), (2, 'exit', '7')):
-            with self.subTest(victim=victim, deed=deed):
-                shutil.rmtree(self.folder / 'out', ignore_errors=True)
-                script = f'trap : TERM; "{PROGRAM}" run long.yaml --out out; code=$?; echo $code > code.$PMIX_RANK; exit $code'
-                subprocess.run(MPIRUN + ['--mca', 'odls_base_sigkill_timeout', '5', '-n', '4', 'sh', '-c', script], cwd=self.folder, timeout=60,
-                               env={**os.environ, 'RINGFOLD_DRILL': f'rank={victim} at=transfer:20 do={deed}'},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                # The launcher may end a shell before it has written its code.
-                codes = {path.read_text().strip() for rank in set(range(4)) - {victim}
-                         if (path := self.folder / f'code.{rank}').exists()}
-                self.assertEqual(codes, {code})
-                for path in self.folder.glob('code.*'):
-                    path.unlink()
 
     def test_a_case_that_fails_on_one_rank_alone(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
@@ -269,38 +175,6 @@ class Processes(ProgramTest):
     def plans(self, file):
         return json.loads(self.ringfold('plan', file, '--json').stdout)['cases']
 
-    def test_dead_launcher_leaves_nobody(self):
-        self.write('long.yaml', LONG.replace('RANKS', '4'))
-        command = [PROGRAM, 'run', 'long.yaml', 'measure.repeats=1000', '--out']
-        for out, started in (('direct', command + ['direct']), ('script', ['sh', '-c', shlex.join(command + ['script']) + '; :'])):
-            with self.subTest(out):
-                self.lose_launcher(out, started)
-
-    def lose_launcher(self, out, started):
-        with subprocess.Popen(MPIRUN + ['-n', '4', *started], cwd=self.folder, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as launcher:
-            end = time.monotonic() + 60
-            while not (self.folder / out).exists() and time.monotonic() < end:
-                time.sleep(0.05)
-            ours = self.programs_that_write(out)
-            self.assertEqual(len(ours), 4)
-            launcher.send_signal(signal.SIGKILL)
-            end = time.monotonic() + 5
-            while any(is_running(pid) for pid in ours) and time.monotonic() < end:
-                time.sleep(0.05)
-            self.assertEqual([pid for pid in ours if is_running(pid)], [])
-
-    def programs_that_write(self, out):
-        ours = []
-        for process in pathlib.Path('/proc').glob('[0-9]*'):
-            try:
-                words = (process / 'cmdline').read_bytes().split(b'\0')
-                if words[0] == PROGRAM.encode() and out.encode() in words and (process / 'cwd').samefile(self.folder):
-                    ours.append(process.name)
-            except OSError:
-                continue
-        return ours
-
     def test_one_process_speaks_for_all(self):
         for arguments, code in ((['list', 'strategies'], 0), (['--version'], 0), (['run', '--bogus'], 2),
                                 (['plan', 'long.yaml'], 3)):
@@ -309,13 +183,30 @@ class Processes(ProgramTest):
                 done = self.launch(3, *arguments, env={'TERM': 'xterm'})
                 self.assertEqual(done.returncode, code)
                 self.assertEqual(done.stdout, alone.stdout)
-                self.assertEqual(self.ours(done), alone.stderr.splitlines())
+                self.assertEqual(self.ours(done.stderr), alone.stderr.splitlines())
 
     def test_drill_that_rehearses_nothing(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         done = self.launch(2, 'run', 'long.yaml', drill='rank=2 at=merge do=exit')
         self.assertEqual(done.returncode, 2)
-        self.assertEqual(self.ours(done), ['ringfold: RINGFOLD_DRILL: there is no rank 2 among 2'])
+        self.assertEqual(self.ours(done.stderr), ['ringfold: RINGFOLD_DRILL: there is no rank 2 among 2'])
+
+    def test_drill_whose_place_is_never_reached(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        # naive_ring folds into one state and merges none; three cases are written, of five forwards each.
+        for place, said in (('merge', 'merge 0 times, not 1; but to launch 1, rendezvous 1, warm-up 3, exchange 15, '),
+                            ('write:4', 'write 3 times, not 4; but to launch 1, rendezvous 1, warm-up 3, exchange 15, ')):
+            done = self.launch(2, 'run', 'long.yaml', drill=f'rank=1 at={place} do=exit')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = [line for line in self.ours(done.stderr) if 'RINGFOLD_DRILL' in line]
+            self.assertEqual(len(told), 1, done.stderr)
+            self.assertIn(f'ringfold: RINGFOLD_DRILL: nothing was rehearsed: rank 1 came to {said}', told[0])
+        done = self.launch(2, 'run', 'long.yaml', 'cluster.sp=3', drill='rank=1 at=merge do=exit')
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn('rank 1 came to merge 0 times, not 1; but to launch 1, rendezvous 1\n', done.stderr)
+        alone = self.ringfold('run', 'long.yaml', 'transport=in_process', 'inputs.seed=1',
+                              env={**os.environ, 'RINGFOLD_DRILL': 'rank=1 at=exchange do=exit'})
+        self.assertIn('rank 1 came to exchange 0 times, not 1; but to warm-up 1\n', alone.stderr)
 
     def test_interrupted(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
@@ -331,16 +222,5 @@ class Processes(ProgramTest):
         self.assertNotIn('has died', text)
 
 
-def reason_to_skip():
-    if shutil.which('mpirun') is None:
-        return 'no mpirun'
-    listed = subprocess.run([PROGRAM, 'list', 'transports'], text=True, stdout=subprocess.PIPE, check=True).stdout
-    return '' if re.search(r'(?m)^ucx\n.*\n +available', listed) else 'ucx is unavailable'
-
-
 if __name__ == '__main__':
-    reason = reason_to_skip()
-    if reason:
-        print('skipped:', reason)
-        sys.exit(77)
-    main()
+    main_with_ranks()

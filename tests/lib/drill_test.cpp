@@ -45,7 +45,10 @@ TEST_CASE("a drill that cannot be read says why") {
   CHECK(refusal("rank=1 at=merge when=now") == "RINGFOLD_DRILL: 'when=now' is not rank=, at= or do=");
 }
 
-TEST_CASE("without the variable a drill does nothing") { drill(0, "merge"); }
+TEST_CASE("without the variable a drill does nothing, and nothing is missed") {
+  drill(0, "merge");
+  CHECK(missed_drill() == std::nullopt);
+}
 
 }  // namespace
 }  // namespace ringfold
