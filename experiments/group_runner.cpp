@@ -199,6 +199,8 @@ void GroupRunner::finish(Running& running, const Ended& ended) {
   if (!outcome.ranks_ms.empty()) {
     outcome.notes = timing_notes(item.measure, slowest_ms(outcome.ranks_ms), clock_ratio_);
     outcome.notes.insert(outcome.notes.end(), gpus_.notes().begin(), gpus_.notes().end());
+    const std::string_view note = find_transport(item.transport)->note_on_threads;
+    if (!note.empty() && team_.is_alone() && gpus_here(item) > 1) outcome.notes.emplace_back(note);
     outcome.rates.gpu_clocks = gpus_.text();
   }
   if (outcome.rates.link_gbps) links_gbps_[item.transport] = *outcome.rates.link_gbps;

@@ -111,6 +111,8 @@ struct TransportInfo {
   /// What passes assume of it where the memory is a device's, see AssumedRates.
   double link_bytes_per_second = 20e9;
   double exchange_seconds = 50e-6;
+  /// What rows say of it where ranks are threads and the memory is a device's; "": nothing.
+  std::string_view note_on_threads = {};
   bool can_move(MemoryKind kind) const { return moves == nullptr ? kind == MemoryKind::host : moves(kind); }
 };
 
