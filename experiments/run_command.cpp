@@ -1,5 +1,6 @@
 #include "experiments/run_command.h"
 
+#include "experiments/case_session.h"
 #include "experiments/environment.h"
 #include "experiments/experiment.h"
 #include "experiments/group_runner.h"
@@ -20,6 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
@@ -134,6 +136,9 @@ Experiment load_together(Team& team, const RunOptions& options) {
                                  !options.timeline.empty());
   for (const Case& item : experiment.cases) text += item.canonical + "\n";
   team.agree("experiment", sha256_hex(text).substr(0, 16));
+  std::chrono::milliseconds deadline{};
+  for (const Case& item : experiment.cases) deadline = std::max(deadline, deadline_of(item));
+  team.set_deadline(deadline);
   return experiment;
 }
 

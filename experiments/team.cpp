@@ -10,6 +10,8 @@ namespace {
 
 /// Between cases nothing shows signs of life while it reads, plans or writes.
 constexpr std::chrono::seconds kBetweenCases{60};
+/// A process that lives says so all the time, whatever it does; this holds until the experiment's deadline is known.
+constexpr std::chrono::seconds kLife{10};
 
 std::string host_name() {
   char name[256] = {};
@@ -34,7 +36,7 @@ struct Told {
 Team::Team(std::unique_ptr<World> world) {
   if (world == nullptr || world->size() == 1) return;
   world_ = std::move(world);
-  control_ = world_->open(kBetweenCases);
+  control_ = world_->open({kBetweenCases, kLife});
   const std::string here = host_name();
   const std::string hosts = decide(here, [](const Texts& all) {
     std::string lines;
@@ -44,6 +46,10 @@ Team::Team(std::unique_ptr<World> world) {
   std::istringstream lines(hosts);
   ranks_here_ = 0;
   for (std::string host; std::getline(lines, host);) ranks_here_ += host == here ? 1 : 0;
+}
+
+void Team::set_deadline(std::chrono::milliseconds life) {
+  if (!is_alone()) control_ = world_->open({kBetweenCases, life});
 }
 
 std::string Team::decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader) {

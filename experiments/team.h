@@ -3,6 +3,7 @@
 #include "lib/error.h"
 #include "lib/world.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,6 +35,8 @@ class Team {
   /// How many of `ranks`, threads or processes, are on this host.
   int ranks_here(int ranks) const { return is_alone() ? ranks : ranks_here_; }
 
+  /// All: after how long without a sign of life a process is lost; one that lives has a minute between cases.
+  void set_deadline(std::chrono::milliseconds life);
   /// Frees the others, which wait for this process: they throw the error as one that the leader knows of.
   void give_up(const Error& error);
   /// All: does its part of the work.

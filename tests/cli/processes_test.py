@@ -231,6 +231,30 @@ class Processes(ProgramTest):
         self.lose(4, 3, 'transfer:20', 'SIGSTOP', 6)
         self.lose(2, 1, 'attend:15', 'loop', 6)
 
+    def test_stopped_between_cases(self):
+        # Nobody has a minute for a process that gives no sign of life: the experiment's deadline holds.
+        for victim in (0, 1):
+            with self.subTest(victim=victim):
+                out = f'out{victim}'
+                self.write('long.yaml', LONG.replace('RANKS', '2'))
+                done = self.launch(2, 'run', 'long.yaml', '--out', out, drill=f'rank={victim} at=write:1 do=SIGSTOP')
+                self.assertEqual(done.returncode, 6, done.stderr)
+                name = r'rank {} \(host \S+, pid \d+\)'
+                self.assertRegex(done.stderr, rf'(?m)^ringfold: {name.format(1 - victim)}: {name.format(victim)} gives no '
+                                 rf'sign of life .* \(deadline 2000 ms\); rank {1 - victim} waits for rank {victim} in ')
+                self.assert_nobody_left(done.stderr)
+                self.assertEqual([row['exit'] for row in self.rows(out)], [0])
+                done = self.launch(2, 'run', 'long.yaml', '--out', out, '--resume')
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual([row['exit'] for row in self.rows(out)], [0, 0, 0])
+
+    def test_stopped_before_the_experiment_is_read(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        done = self.launch(2, 'run', 'long.yaml', drill='rank=1 at=rendezvous do=SIGSTOP')
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertRegex(done.stderr, r'rank 1 \(host \S+, pid \d+\) gives no sign of life .* \(deadline 10000 ms\)')
+        self.assert_nobody_left(done.stderr)
+
     def test_lost_while_rank_0_writes(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         done = self.launch(2, 'run', 'long.yaml', '--out', 'out', drill='rank=1 at=write:2 do=SIGKILL')
