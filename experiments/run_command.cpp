@@ -18,6 +18,8 @@
 #include "lib/stop.h"
 #include "lib/transport.h"
 #include "transports/join.h"
+#include "transports/launch.h"
+#include "transports/rendezvous.h"
 
 #include <nlohmann/json.hpp>
 
@@ -210,13 +212,35 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
   return static_cast<ExitCode>(world.leave(static_cast<int>(code)));
 }
 
+/// What is thrown by others than rank 0 has that rank's name.
+std::unique_ptr<World> join_under_name() {
+  try {
+    return join_world();
+  } catch (const SharedError&) {
+    throw;
+  } catch (const Error& error) {
+    const int rank = launched_rank().value_or(0);
+    if (rank == 0) throw;
+    throw Error(error.code(), fmt::format("{}: {}", name_of_process(rank), error.what()));
+  }
+}
+
 }  // namespace
 
-ExitCode run_command(const RunOptions& options) {
+void check_run_options(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
+  check_drill(std::numeric_limits<int>::max());  // one that cannot be read
+}
+
+ExitCode run_command(const RunOptions& options) {
   listen_for_interrupts();
-  check_drill(std::numeric_limits<int>::max());  // one that cannot be read is an error before anything else
-  Team team(join_world());
+  std::unique_ptr<World> world;
+  try {
+    world = join_under_name();
+  } catch (const SharedError& error) {
+    return error.code();
+  }
+  Team team(std::move(world));
   return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }
 

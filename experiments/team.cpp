@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <sstream>
-#include <unistd.h>
 
 namespace ringfold {
 namespace {
@@ -12,11 +10,6 @@ namespace {
 constexpr std::chrono::seconds kBetweenCases{60};
 /// A process that lives says so all the time, whatever it does; this holds until the experiment's deadline is known.
 constexpr std::chrono::seconds kLife{10};
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
 
 // What travels: an exit code, a blank and a text. Code 0: no error.
 struct Told {
@@ -37,15 +30,6 @@ Team::Team(std::unique_ptr<World> world) {
   if (world == nullptr || world->size() == 1) return;
   world_ = std::move(world);
   control_ = world_->open({kBetweenCases, kLife});
-  const std::string here = host_name();
-  const std::string hosts = decide(here, [](const Texts& all) {
-    std::string lines;
-    for (const std::string& host : all) lines += host + '\n';
-    return lines;
-  });
-  std::istringstream lines(hosts);
-  ranks_here_ = 0;
-  for (std::string host; std::getline(lines, host);) ranks_here_ += host == here ? 1 : 0;
 }
 
 void Team::set_deadline(std::chrono::milliseconds life) {

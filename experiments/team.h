@@ -11,12 +11,6 @@
 
 namespace ringfold {
 
-/// An error that the leader knows of, and tells whoever started the program.
-class SharedError final : public Error {
- public:
-  using Error::Error;
-};
-
 /// The processes that run an experiment together, one rank each; or this process alone, whose ranks are threads. All do
 /// the same in the same order, so what depends on a file, on memory or on time is decided once, for all: calls that say
 /// "all" must be made by all processes in the same order. They throw the same error everywhere: the first rank's that
@@ -33,7 +27,7 @@ class Team {
   /// For TransportOptions; null when alone.
   World* world() const { return world_.get(); }
   /// How many of `ranks`, threads or processes, are on this host.
-  int ranks_here(int ranks) const { return is_alone() ? ranks : ranks_here_; }
+  int ranks_here(int ranks) const { return is_alone() ? ranks : world_->local_size(); }
 
   /// All: after how long without a sign of life a process is lost; one that lives has a minute between cases.
   void set_deadline(std::chrono::milliseconds life);
@@ -60,7 +54,6 @@ class Team {
 
   std::unique_ptr<World> world_;
   std::unique_ptr<Control> control_;
-  int ranks_here_ = 1;
 };
 
 }  // namespace ringfold

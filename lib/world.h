@@ -10,6 +10,12 @@
 
 namespace ringfold {
 
+/// An error that rank 0 knows of too, and tells whoever started the program.
+class SharedError final : public Error {
+ public:
+  using Error::Error;
+};
+
 /// For how long the ranks of a session wait for one that does not come.
 struct Deadlines {
   std::chrono::milliseconds progress;  ///< one that lives and does not get on

@@ -76,10 +76,12 @@ def is_running(pid):
 
 class Processes(ProgramTest):
     def launch(self, ranks, *arguments, drill='', env=None):
+        environment = {**(env or {}), 'RINGFOLD_DRILL': drill} if drill else env
+        return self.launch_command(['-n', str(ranks), PROGRAM, *arguments], environment)
+
+    def launch_command(self, command, env=None):
         environment = {**os.environ, 'TERM': 'dumb', **(env or {})}
-        if drill:
-            environment['RINGFOLD_DRILL'] = drill
-        return subprocess.run(MPIRUN + ['-n', str(ranks), PROGRAM, *arguments], cwd=self.folder, timeout=PATIENCE,
+        return subprocess.run(MPIRUN + command, cwd=self.folder, timeout=PATIENCE,
                               text=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
 
@@ -167,10 +169,9 @@ class Processes(ProgramTest):
     def test_different_experiments(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         self.write('other.yaml', LONG.replace('RANKS', '2').replace('512', '511'))
-        command = MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', PROGRAM, 'run']
+        command = ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', PROGRAM, 'run']
         for other, code, said in (('other.yaml', 3, 'rank 1 .* has another experiment'), ('none.yaml', 3, 'none.yaml')):
-            done = subprocess.run(command + [other], cwd=self.folder, text=True, timeout=PATIENCE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            done = self.launch_command(command + [other])
             self.assertEqual(done.returncode, code, done.stderr)
             line, = self.ours(done)
             self.assertRegex(line, said)
@@ -181,8 +182,7 @@ class Processes(ProgramTest):
         shutil.copy(PROGRAM, other)
         with open(other, 'ab') as program:
             program.write(b'another')
-        done = subprocess.run(MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'],
-                              cwd=self.folder, text=True, timeout=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = self.launch_command(['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'])
         self.assertEqual(done.returncode, 3, done.stderr)
         line, = self.ours(done)
         self.assertRegex(line, 'rank 1 .* has another build')
@@ -267,12 +267,13 @@ class Processes(ProgramTest):
 
     def test_each_survivor_exits_as_the_loss(self):
         self.write('long.yaml', LONG.replace('RANKS', '4'))
-        for victim, deed, code in ((0, 'SIGKILL', '7'), (2, 'exit', '7')):
-            with self.subTest(victim=victim, deed=deed):
+        for victim, place, deed, code in ((0, 'transfer:20', 'SIGKILL', '7'), (2, 'transfer:20', 'exit', '7'),
+                                          (0, 'launch', 'exit', '7'), (2, 'launch', 'SIGKILL', '7')):
+            with self.subTest(victim=victim, place=place, deed=deed):
                 shutil.rmtree(self.folder / 'out', ignore_errors=True)
                 script = f'trap : TERM; "{PROGRAM}" run long.yaml --out out; code=$?; echo $code > code.$PMIX_RANK; exit $code'
                 subprocess.run(MPIRUN + ['--mca', 'odls_base_sigkill_timeout', '5', '-n', '4', 'sh', '-c', script], cwd=self.folder, timeout=60,
-                               env={**os.environ, 'RINGFOLD_DRILL': f'rank={victim} at=transfer:20 do={deed}'},
+                               env={**os.environ, 'RINGFOLD_DRILL': f'rank={victim} at={place} do={deed}'},
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 # The launcher may end a shell before it has written its code.
                 codes = {path.read_text().strip() for rank in set(range(4)) - {victim}
@@ -334,6 +335,25 @@ class Processes(ProgramTest):
                 self.assertEqual(done.returncode, code)
                 self.assertEqual(done.stdout, alone.stdout)
                 self.assertEqual(self.ours(done), alone.stderr.splitlines())
+
+    def test_one_process_is_started_otherwise(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        good = ['-n', '1', PROGRAM, 'run', 'long.yaml']
+        own = r'ringfold: rank 1 \(host \S+, pid \d+\): '
+        for bad, said in ((['run', 'long.yaml', '--nonsense'], 'The following argument was not expected: --nonsense .*'),
+                          (['run', 'long.yaml', '--resume'], '--resume needs --out DIR'),
+                          (['list', 'kernels'], "it was started as 'ringfold list', and has no part in this run")):
+            bad = ['-n', '1', PROGRAM, *bad]
+            with self.subTest(said):
+                done = self.launch_command(good + [':'] + bad)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                line, = self.ours(done)
+                self.assertRegex(line, f'^{own}{said}$')
+                done = self.launch_command(bad + [':'] + good)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                line, = self.ours(done)
+                # Rank 0 has said its error itself; what is none is said by the one that waits for it.
+                self.assertRegex(line, rf"^{own}rank 0 \(host \S+, pid \d+\): {said}$" if 'list' in bad else f'^ringfold: {said}$')
 
     def test_drill_that_rehearses_nothing(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
