@@ -126,7 +126,8 @@ void HubLink::check(Session& session) {
 
 std::optional<Error> HubLink::first_error(Session& session) {
   const Lock lock(mutex_);
-  return lost_ ? lost_ : session.failure;
+  if (lost_) return lost_;
+  return session.failed_rank == rank_ ? std::nullopt : session.failure;
 }
 
 void HubLink::enter(int operation, const char* name) {
