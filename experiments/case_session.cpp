@@ -11,10 +11,14 @@
 #include "lib/transport.h"
 #include "lib/world.h"
 
-#include <chrono>
 #include <cmath>
 
 namespace ringfold {
+
+std::chrono::milliseconds deadline_of(const Case& item) {
+  // Rounded up: no deadline of 0 ms, which would be none.
+  return std::chrono::milliseconds(static_cast<int64_t>(std::ceil(item.measure.deadline_seconds * 1000)));
+}
 
 CaseSession::CaseSession(const PlannedCase& planned, const Setup& setup)
     : planned_(planned),
@@ -58,9 +62,7 @@ void CaseSession::run() {
   try {
     TransportOptions options;
     options.world = setup_.world;
-    // Rounded up: no deadline of 0 ms, which would be none.
-    options.deadline =
-        std::chrono::milliseconds(static_cast<int64_t>(std::ceil(planned_.item.measure.deadline_seconds * 1000)));
+    options.deadline = deadline_of(planned_.item);
     const int ranks = planned_.item.cluster.ranks();
     std::unique_ptr<Fabric> fabric;
     std::unique_ptr<OutputFile> file;

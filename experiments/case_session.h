@@ -8,6 +8,7 @@
 #include "lib/judge.h"
 #include "lib/ranks.h"
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -16,6 +17,9 @@
 #include <vector>
 
 namespace ringfold {
+
+/// measure.deadline_seconds
+std::chrono::milliseconds deadline_of(const Case& item);
 
 class OutputFile;
 class RankCase;

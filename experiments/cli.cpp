@@ -7,6 +7,7 @@
 #include "experiments/run_command.h"
 #include "experiments/spec.h"
 #include "lib/error.h"
+#include "transports/join.h"
 #include "transports/launch.h"
 
 #include <CLI/CLI.hpp>
@@ -114,6 +115,13 @@ void add_export(CLI::App& program, std::string& path, Action& action) {
 /// Of several processes the first speaks for all, except where they work together: in `run`.
 bool is_silent() { return launched_rank().value_or(0) > 0; }
 
+/// Processes that are in a run hear of the error too: it may be this one's alone.
+ExitCode refuse(const Error& error) {
+  stay_away(error.what(), error.code());
+  if (is_silent()) return ExitCode::ok;
+  throw error;
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App program;
   program.formatter_fn([](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(""); });
@@ -137,14 +145,20 @@ ExitCode run(int argc, char** argv) {
   add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
   try {
     program.parse(argc, argv);
+    if (program.got_subcommand("run")) check_run_options(run_options);
   } catch (const CLI::Success& success) {
+    stay_away("it shows its version or help, and has no part in this run");
     if (!is_silent()) program.exit(success);
     return ExitCode::ok;
   } catch (const CLI::ParseError& error) {
-    if (is_silent()) return ExitCode::ok;
-    throw Error(ExitCode::usage, fmt::format("{} (see ringfold --help)", error.what()));
+    return refuse(Error(ExitCode::usage, fmt::format("{} (see ringfold --help)", error.what())));
+  } catch (const Error& error) {
+    return refuse(error);
   }
-  return is_silent() && !program.got_subcommand("run") ? ExitCode::ok : action();
+  if (program.got_subcommand("run")) return action();
+  stay_away(fmt::format("it was started as 'ringfold {}', and has no part in this run",
+                        program.get_subcommands().front()->get_name()));
+  return is_silent() ? ExitCode::ok : action();
 }
 
 }  // namespace

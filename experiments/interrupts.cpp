@@ -2,6 +2,7 @@
 
 #include "lib/error.h"
 #include "lib/stop.h"
+#include "transports/launch.h"
 
 #include <sys/eventfd.h>
 
@@ -20,10 +21,21 @@ constexpr std::chrono::milliseconds kPatience{500};
 
 std::atomic<bool> asked{false};
 std::atomic<int> patient_fd{-1};
+/// Null for processes for which another one speaks.
+std::atomic<const char*> last_words{nullptr};
+
+void write_last_words() {
+  const char* words = last_words.load();
+  if (words == nullptr) return;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, words, std::strlen(words));
+}
 
 extern "C" void on_interrupt(int) {
   // The second time, whoever asks does not want to wait.
-  if (asked.exchange(true)) ::_exit(static_cast<int>(ExitCode::interrupted));
+  if (asked.exchange(true)) {
+    write_last_words();
+    ::_exit(static_cast<int>(ExitCode::interrupted));
+  }
   const int fd = patient_fd.load();
   if (fd < 0) return request_stop();
   const int error = errno;
@@ -34,6 +46,11 @@ extern "C" void on_interrupt(int) {
 }  // namespace
 
 void listen_for_interrupts() {
+  const std::optional<int> rank = launched_rank();
+  const bool may_follow_a_bar = !rank && ::isatty(STDERR_FILENO) != 0;
+  if (rank.value_or(0) == 0) {
+    last_words = may_follow_a_bar ? "\nringfold: interrupted\n" : "ringfold: interrupted\n";
+  }
   struct sigaction action{};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;

@@ -1,5 +1,6 @@
 #include "experiments/run_command.h"
 
+#include "experiments/case_session.h"
 #include "experiments/environment.h"
 #include "experiments/experiment.h"
 #include "experiments/group_runner.h"
@@ -16,10 +17,10 @@
 #include "lib/drill.h"
 #include "lib/stop.h"
 #include "lib/transport.h"
-#include "transports/join.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
@@ -134,6 +135,9 @@ Experiment load_together(Team& team, const RunOptions& options) {
                                  !options.timeline.empty());
   for (const Case& item : experiment.cases) text += item.canonical + "\n";
   team.agree("experiment", sha256_hex(text).substr(0, 16));
+  std::chrono::milliseconds deadline{};
+  for (const Case& item : experiment.cases) deadline = std::max(deadline, deadline_of(item));
+  team.set_deadline(deadline);
   return experiment;
 }
 
@@ -214,12 +218,21 @@ struct DrillNotice {
 
 }  // namespace
 
-ExitCode run_command(const RunOptions& options) {
+void check_run_options(const RunOptions& options) {
   RINGFOLD_CHECK(!options.resume || !options.out.empty(), ExitCode::usage, "--resume needs --out DIR");
+  check_drill(std::numeric_limits<int>::max());  // one that cannot be read
+}
+
+ExitCode run_command(const RunOptions& options) {
   listen_for_interrupts();
-  check_drill(std::numeric_limits<int>::max());  // one that cannot be read is an error before anything else
   const DrillNotice notice;
-  Team team(join_world());
+  std::unique_ptr<World> world;
+  try {
+    world = join_team();
+  } catch (const SharedError& error) {
+    return error.code();
+  }
+  Team team(std::move(world));
   return team.is_alone() ? run_with(team, options) : run_in_world(team, options);
 }
 

@@ -17,6 +17,8 @@ struct RunOptions {
   std::string timeline;  ///< file, or empty
 };
 
+/// Throws Error(usage) for what is wrong with them whatever the file says.
+void check_run_options(const RunOptions& options);
 /// `ringfold run`: writes results, prints the table on standard output, progress on standard error.
 ExitCode run_command(const RunOptions& options);
 

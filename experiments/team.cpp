@@ -1,20 +1,19 @@
 #include "experiments/team.h"
 
+#include "transports/join.h"
+#include "transports/launch.h"
+#include "transports/rendezvous.h"
+
 #include <algorithm>
 #include <exception>
-#include <sstream>
-#include <unistd.h>
 
 namespace ringfold {
 namespace {
 
 /// Between cases nothing shows signs of life while it reads, plans or writes.
 constexpr std::chrono::seconds kBetweenCases{60};
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
+/// A process that lives says so all the time, whatever it does; this holds until the experiment's deadline is known.
+constexpr std::chrono::seconds kLife{10};
 
 // What travels: an exit code, a blank and a text. Code 0: no error.
 struct Told {
@@ -34,16 +33,11 @@ struct Told {
 Team::Team(std::unique_ptr<World> world) {
   if (world == nullptr || world->size() == 1) return;
   world_ = std::move(world);
-  control_ = world_->open(kBetweenCases);
-  const std::string here = host_name();
-  const std::string hosts = decide(here, [](const Texts& all) {
-    std::string lines;
-    for (const std::string& host : all) lines += host + '\n';
-    return lines;
-  });
-  std::istringstream lines(hosts);
-  ranks_here_ = 0;
-  for (std::string host; std::getline(lines, host);) ranks_here_ += host == here ? 1 : 0;
+  control_ = world_->open({kBetweenCases, kLife});
+}
+
+void Team::set_deadline(std::chrono::milliseconds life) {
+  if (!is_alone()) control_ = world_->open({kBetweenCases, life});
 }
 
 std::string Team::decide(const std::string& mine, const std::function<std::string(const Texts&)>& on_leader) {
@@ -117,6 +111,18 @@ void Team::agree(const char* what, const std::string& mine) {
     }
     return std::string();
   });
+}
+
+std::unique_ptr<World> join_team() {
+  try {
+    return join_world();
+  } catch (const SharedError&) {
+    throw;
+  } catch (const Error& error) {
+    const int rank = launched_rank().value_or(0);
+    if (rank == 0) throw;
+    throw Error(error.code(), fmt::format("{}: {}", name_of_process(rank), error.what()));
+  }
 }
 
 }  // namespace ringfold

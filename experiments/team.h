@@ -3,18 +3,13 @@
 #include "lib/error.h"
 #include "lib/world.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace ringfold {
-
-/// An error that the leader knows of, and tells whoever started the program.
-class SharedError final : public Error {
- public:
-  using Error::Error;
-};
 
 /// The processes that run an experiment together, one rank each; or this process alone, whose ranks are threads. All do
 /// the same in the same order, so what depends on a file, on memory or on time is decided once, for all: calls that say
@@ -32,8 +27,10 @@ class Team {
   /// For TransportOptions; null when alone.
   World* world() const { return world_.get(); }
   /// How many of `ranks`, threads or processes, are on this host.
-  int ranks_here(int ranks) const { return is_alone() ? ranks : ranks_here_; }
+  int ranks_here(int ranks) const { return is_alone() ? ranks : world_->local_size(); }
 
+  /// All: after how long without a sign of life a process is lost; one that lives has a minute between cases.
+  void set_deadline(std::chrono::milliseconds life);
   /// Frees the others, which wait for this process: they throw the error as one that the leader knows of.
   void give_up(const Error& error);
   /// All: does its part of the work.
@@ -57,7 +54,10 @@ class Team {
 
   std::unique_ptr<World> world_;
   std::unique_ptr<Control> control_;
-  int ranks_here_ = 1;
 };
+
+/// The processes that a launcher started with this one, for a Team; null if there is no launcher. What others than rank
+/// 0 throw has their name, unless it is a SharedError, which somebody else tells.
+std::unique_ptr<World> join_team();
 
 }  // namespace ringfold

@@ -1,5 +1,7 @@
 #include "lib/world.h"
 
+#include <algorithm>
+
 namespace ringfold {
 
 namespace {
@@ -12,6 +14,11 @@ int count_beside(const World& world, int end) {
 }
 
 }  // namespace
+
+void Deadlines::extend_to(const Deadlines& others) {
+  progress = std::max(progress, others.progress);
+  life = std::max(life, others.life);
+}
 
 int World::local_rank() const { return count_beside(*this, rank()); }
 

@@ -10,6 +10,23 @@
 
 namespace ringfold {
 
+/// An error that rank 0 knows of too, and tells whoever started the program.
+class SharedError final : public Error {
+ public:
+  using Error::Error;
+};
+
+/// For how long the ranks of a session wait for one that does not come.
+struct Deadlines {
+  std::chrono::milliseconds progress;  ///< one that lives and does not get on
+  std::chrono::milliseconds life;      ///< one without signs of life: its process is stopped, or its host cut off
+
+  Deadlines(std::chrono::milliseconds both) : Deadlines(both, both) {}  // NOLINT: one deadline is both
+  Deadlines(std::chrono::milliseconds of_progress, std::chrono::milliseconds of_life)
+      : progress(of_progress), life(of_life) {}
+  void extend_to(const Deadlines& others);
+};
+
 /// One rank's view of the ranks that run together, and the connection between them. Ranks that are processes have one
 /// each for as long as the program runs. A rank that dies, or that stops answering, ends the world: every session's
 /// controls throw Error(peer_lost | deadline) then, naming it.
@@ -25,9 +42,10 @@ class World {
   /// This rank's number among the ranks on its host, and how many they are.
   int local_rank() const;
   int local_size() const;
-  /// The control of one session, such as a case; all ranks open the same sessions in the same order. An abort in one
-  /// session frees the ranks of that session and leaves the others as they are. Must not outlive the world.
-  virtual std::unique_ptr<Control> open(std::chrono::milliseconds deadline) = 0;
+  /// The control of one session, such as a case; all ranks open the same sessions in the same order; the longest of
+  /// their deadlines hold. An abort in one session frees the ranks of that session and leaves the others as they are.
+  /// Must not outlive the world.
+  virtual std::unique_ptr<Control> open(const Deadlines& deadlines) = 0;
   /// Called once if the world is lost: soon, from a thread of the world's own or in leave(), whatever this rank is busy
   /// with. For a report that must be out before a launcher ends this process too. Must not throw. Not called any more
   /// once leave() has returned or this object is destroyed.

@@ -14,7 +14,7 @@ enum class Says : uint8_t {
   // rank -> hub
   hello,  ///< text: the secret, rank, its name; answered by a hub_beat, and by welcome once all have come
   beat,   ///< text: see Beat
-  open,   ///< number: the session's deadline in milliseconds
+  open,   ///< number, code: the session's deadlines for progress and life, in milliseconds
   meet,   ///< number: of the collective in its session; meeting; text: the rank's string
   fail,   ///< code, text
   leave,  ///< the session

@@ -11,7 +11,7 @@ namespace {
 
 class SessionControl final : public Control {
  public:
-  SessionControl(HubLink& link, std::chrono::milliseconds deadline) : link_(link), session_(link.open(deadline)) {}
+  SessionControl(HubLink& link, const Deadlines& deadlines) : link_(link), session_(link.open(deadlines)) {}
   ~SessionControl() override { link_.close(session_); }
   SessionControl(const SessionControl&) = delete;
   SessionControl& operator=(const SessionControl&) = delete;
@@ -54,8 +54,8 @@ class HubClient final : public World {
   int size() const override { return link_.size(); }
   std::string name_of(int rank) const override { return link_.name_of(rank); }
   std::string host_of(int rank) const override { return host_in_name(link_.name_of(rank)); }
-  std::unique_ptr<Control> open(std::chrono::milliseconds deadline) override {
-    return std::make_unique<SessionControl>(link_, deadline);
+  std::unique_ptr<Control> open(const Deadlines& deadlines) override {
+    return std::make_unique<SessionControl>(link_, deadlines);
   }
   void on_lost(std::function<void(const Error&)> report) override { link_.on_lost(std::move(report)); }
   std::optional<Error> lost_within(std::chrono::milliseconds time) override { return link_.lost_within(time); }

@@ -97,7 +97,7 @@ void HubState::judge_left(uint64_t id, Session& session) {
 std::optional<Liveness::Verdict> HubState::judge(Session& session) {
   for (int rank = 0; rank < size(); ++rank) {
     if (!seat(session, rank).is_waiting()) continue;
-    if (auto verdict = liveness_.judge(rank, wanted_by_, session.deadline)) return verdict;
+    if (auto verdict = liveness_.judge(rank, wanted_by_, session.deadlines)) return verdict;
   }
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include "lib/stop.h"
 
 #include <algorithm>
+#include <limits>
 #include <poll.h>
 #include <utility>
 
@@ -28,7 +29,7 @@ HubLink::HubLink(int rank, std::vector<std::string> names, FrameSocket to_hub)
       socket_(std::move(to_hub)),
       beat_at_(steady_clock::now()),
       wake_(make_wake()) {
-  end_.deadline = std::chrono::seconds(10);
+  end_.deadlines = std::chrono::milliseconds(10000);
   thread_ = quiet_thread([this] { run(); });
 }
 
@@ -55,16 +56,21 @@ void HubLink::send(Says says, const Session& session, uint64_t number, int code,
   socket_.send(out_);
 }
 
-HubLink::Session& HubLink::open(milliseconds deadline) {
+void HubLink::send_open(const Session& session) {
+  const auto life = std::min<int64_t>(session.deadlines.life.count(), std::numeric_limits<int>::max());
+  send(Says::open, session, static_cast<uint64_t>(session.deadlines.progress.count()), static_cast<int>(life), {});
+}
+
+HubLink::Session& HubLink::open(const Deadlines& deadlines) {
   const Lock lock(mutex_);
   tick();
   const uint64_t id = ++opened_;
   Session& session = sessions_[id];
   session.id = id;
-  session.deadline = deadline;
+  session.deadlines = deadlines;
   session.over = lost_ || hub_ended_;
-  end_.deadline = std::max(end_.deadline, deadline);
-  send(Says::open, session, static_cast<uint64_t>(deadline.count()), 0, {});
+  end_.deadlines.extend_to(deadlines);
+  send_open(session);
   return session;
 }
 
@@ -120,7 +126,8 @@ void HubLink::check(Session& session) {
 
 std::optional<Error> HubLink::first_error(Session& session) {
   const Lock lock(mutex_);
-  return lost_ ? lost_ : session.failure;
+  if (lost_) return lost_;
+  return session.failed_rank == rank_ ? std::nullopt : session.failure;
 }
 
 void HubLink::enter(int operation, const char* name) {
@@ -147,7 +154,7 @@ std::optional<int> HubLink::leave(int exit_code) {
   Lock lock(mutex_);
   end_.meeting = Meeting::end;
   if (end_.entered == 0) {
-    send(Says::open, end_, static_cast<uint64_t>(end_.deadline.count()), 0, {});
+    send_open(end_);
     send(Says::meet, end_, ++end_.entered, 0, std::to_string(exit_code));
   }
   tick();

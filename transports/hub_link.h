@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lib/control.h"
+#include "lib/world.h"
 #include "transports/frames.h"
 #include "transports/hub.h"
 
@@ -26,7 +27,7 @@ class HubLink {
   /// This rank's part in a session. Guarded by the link, but for `over`.
   struct Session {
     uint64_t id = 0;
-    std::chrono::milliseconds deadline{};
+    Deadlines deadlines{std::chrono::milliseconds(0)};
     std::atomic<bool> over{false};  ///< there is something to throw
     uint64_t entered = 0;           ///< collectives
     uint64_t released = 0;
@@ -47,7 +48,7 @@ class HubLink {
   int size() const { return static_cast<int>(names_.size()); }
   const std::string& name_of(int rank) const { return names_[static_cast<size_t>(rank)]; }
 
-  Session& open(std::chrono::milliseconds deadline);
+  Session& open(const Deadlines& deadlines);
   void close(Session& session) noexcept;
   /// Waits until all ranks are there; what rank 0 said, or on rank 0 what all said, is then in the session.
   void meet(Session& session, Meeting meeting, const std::string& mine);
@@ -67,6 +68,7 @@ class HubLink {
   using Time = std::chrono::steady_clock::time_point;
 
   void run();
+  void send_open(const Session& session);
   void wait_briefly(Lock& lock);
   void read(Lock& lock, Time until);
   void hear(const Frame& frame);

@@ -34,7 +34,8 @@ void HubState::hear(int rank, Frame& frame) {
     case Says::beat: return hear_beat(rank, frame);
     case Says::open: {
       Session& opened = session(frame.session);
-      opened.deadline = std::max(opened.deadline, std::chrono::milliseconds(static_cast<int64_t>(frame.number)));
+      opened.deadlines.extend_to(
+          {std::chrono::milliseconds(static_cast<int64_t>(frame.number)), std::chrono::milliseconds(frame.code)});
       if (opened.over) say_(rank, opened.failed);
       return;
     }

@@ -42,7 +42,7 @@ class HubState {
     bool is_waiting() const { return in_meeting || !wants.empty(); }
   };
   struct Session {
-    std::chrono::milliseconds deadline{};
+    Deadlines deadlines{std::chrono::milliseconds(0)};
     Meeting meeting = Meeting::barrier;  ///< while arrived > 0
     uint64_t number = 0;
     int arrived = 0;

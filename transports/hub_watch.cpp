@@ -70,11 +70,11 @@ void HubLink::beat(Time now) {
 void HubLink::judge_hub(Time now) {
   if (lost_ || hub_ended_) return;
   bool waits = end_.released < end_.entered;
-  auto deadline = waits ? end_.deadline : std::chrono::milliseconds::max();
+  auto deadline = waits ? end_.deadlines.life : std::chrono::milliseconds::max();
   for (const auto& [id, session] : sessions_) {
     if (session.released == session.entered && session.wants.empty()) continue;
     waits = true;
-    deadline = std::min(deadline, session.deadline);
+    deadline = std::min(deadline, session.deadlines.life);
   }
   if (hub_closed_) {
     // A moment for this rank to say what it waits for.

@@ -5,9 +5,11 @@
 #include "transports/hub.h"
 #include "transports/hub_client.h"
 #include "transports/rendezvous.h"
+#include "transports/search.h"
 #include "transports/tcp.h"
 
 #include <charconv>
+#include <exception>
 #include <unistd.h>
 #include <utility>
 
@@ -62,13 +64,21 @@ std::string host_in_name(const std::string& name) {
 
 std::unique_ptr<World> join_world(const JoinOptions& options) {
   std::unique_ptr<Launch> launch = find_launch();
-  // A drill that cannot be read is every rank's error, before any of them waits for another.
-  if (launch) drill(launch->rank(), "launch");
   return launch ? join_world(std::move(launch), options) : nullptr;
+}
+
+void stay_away(const std::string& why, ExitCode code) noexcept {
+  try {
+    if (const std::unique_ptr<Launch> launch = find_launch()) hand_in_card(*launch, why, code);
+  } catch (const std::exception&) {
+    return;  // nobody can wait for this process then
+  }
 }
 
 std::unique_ptr<World> join_world(std::unique_ptr<Launch> launch, const JoinOptions& options) {
   const int rank = launch->rank();
+  hand_in_card(*launch);
+  drill(rank, "launch");
   Joined joined = rank == 0 ? host_ranks(*launch, options.deadline) : visit_host(*launch, options.deadline);
   const auto kept = std::make_shared<Kept>();
   kept->launch = std::move(launch);

@@ -4,6 +4,7 @@
 #include "lib/stop.h"
 #include "transports/beat.h"
 #include "transports/rendezvous.h"
+#include "transports/search.h"
 #include "transports/tcp.h"
 
 #include <algorithm>
@@ -21,6 +22,8 @@ using std::chrono::steady_clock;
 using Time = steady_clock::time_point;
 
 constexpr milliseconds kSlice{20};
+/// Between two looks at what may have become of rank 0.
+constexpr milliseconds kAsk{100};
 /// Rank 0 knows best who is missing, so it speaks first.
 constexpr milliseconds kHostFirst{1500};
 
@@ -29,16 +32,13 @@ milliseconds left_until(Time end) {
 }
 
 Meetpoint find_host(Launch& launch, Time end, milliseconds deadline) {
+  Search search(launch, deadline);
   for (;;) {
-    const auto text = launch.published_by(0, std::min(left_until(end), milliseconds(1000)));
+    const auto text = launch.published_by(0, kMeetpointKey, std::min(left_until(end), kAsk));
     if (text) return as_meetpoint(*text);
-    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous: rank 0 has not come");
-    if (steady_clock::now() >= end) break;
+    search.look({0});
     std::this_thread::sleep_for(kSlice);
   }
-  const std::string host = launch.host_of(0);
-  throw Error(ExitCode::deadline, fmt::format("rank 0{} has not come to the rendezvous (deadline {} ms)",
-                                              host.empty() ? "" : " (host " + host + ")", deadline.count()));
 }
 
 /// The next frame; nothing if it does not come in time or the connection has closed.
@@ -131,6 +131,12 @@ class Visit {
   bool refused_ = false;  ///< somebody was there, or should have been
 };
 
+/// What rank 0 says of its end. Each survivor reports a loss, since the launcher may end rank 0 before it does so.
+[[noreturn]] void throw_told(ExitCode code, const std::string& text) {
+  if (code == ExitCode::peer_lost || code == ExitCode::deadline) throw Error(code, text);
+  throw SharedError(code, text);
+}
+
 /// Waits for the others. Returns all names.
 std::vector<std::string> wait_for_welcome(FrameSocket& socket, const Meetpoint& point, int size, Time end) {
   bool open = true;
@@ -138,7 +144,7 @@ std::vector<std::string> wait_for_welcome(FrameSocket& socket, const Meetpoint& 
   Time stop_at = Time::max();
   while (steady_clock::now() < std::min(end, stop_at)) {
     if (next_frame(socket, frame, steady_clock::now() + kSlice, open)) {
-      RINGFOLD_CHECK(frame.says != Says::lost, static_cast<ExitCode>(frame.code), "{}", frame.text);
+      if (frame.says == Says::lost) throw_told(static_cast<ExitCode>(frame.code), frame.text);
       if (frame.says != Says::welcome) continue;
       std::vector<std::string> names;
       TextReader reader(frame.text);

@@ -1,12 +1,11 @@
 // Rank 0's part of the rendezvous.
 #include "lib/drill.h"
 #include "lib/error.h"
-#include "lib/stop.h"
 #include "transports/beat.h"
 #include "transports/rendezvous.h"
+#include "transports/search.h"
 #include "transports/tcp.h"
 
-#include <algorithm>
 #include <optional>
 #include <poll.h>
 #include <utility>
@@ -64,21 +63,15 @@ class Host {
   void wait_for_all() {
     Listener listener = listen_tcp();
     point_.port = listener.port;
-    launch_.publish(as_text(point_));
+    launch_.publish(kMeetpointKey, as_text(point_));
     drill(0, "rendezvous");
-    const auto end = steady_clock::now() + deadline_;
-    std::optional<steady_clock::time_point> stopped_at;
+    Search search(launch_, deadline_);
     for (;;) {
       hear_all(listener);
-      const auto now = steady_clock::now();
-      judge_closed(now);
-      if (missing().empty()) return;
-      RINGFOLD_CHECK(now < end, ExitCode::deadline, "{} not come to the rendezvous (deadline {} ms)", who_is_missing(),
-                     deadline_.count());
-      // A launcher that has lost a rank stops the others: a moment to see which.
-      if (stop_requested() && !stopped_at) stopped_at = now;
-      RINGFOLD_CHECK(!stopped_at || now - *stopped_at < 2 * kGrace, ExitCode::interrupted,
-                     "interrupted at the rendezvous: {} not come", who_is_missing());
+      judge_closed(steady_clock::now());
+      const std::vector<int> ranks = missing();
+      if (ranks.empty()) return;
+      search.look(ranks);
     }
   }
 
@@ -130,18 +123,6 @@ class Host {
       if (!places_[rank].socket || places_[rank].closed_at) ranks.push_back(static_cast<int>(rank));
     }
     return ranks;
-  }
-
-  /// "rank 2 (host node7) and 3 more have"
-  std::string who_is_missing() {
-    const std::vector<int> ranks = missing();
-    std::string text;
-    for (size_t i = 0; i < std::min<size_t>(ranks.size(), 4); ++i) {
-      const std::string host = launch_.host_of(ranks[i]);
-      text += fmt::format("{}rank {}{}", i == 0 ? "" : ", ", ranks[i], host.empty() ? "" : " (host " + host + ")");
-    }
-    if (ranks.size() > 4) text += fmt::format(" and {} more", ranks.size() - 4);
-    return text + (ranks.size() == 1 ? " has" : " have");
   }
 
   void tell(const Frame& frame) {

@@ -55,7 +55,7 @@ bool has_rank(pid_t process) {
 
 std::optional<int> launched_rank() {
   const char* rank = std::getenv("PMIX_RANK");
-  return rank == nullptr ? std::nullopt : std::optional(std::atoi(rank));
+  return rank == nullptr || std::getenv("PMIX_NAMESPACE") == nullptr ? std::nullopt : std::optional(std::atoi(rank));
 }
 
 void die_with_launcher() {

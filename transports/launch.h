@@ -15,10 +15,11 @@ class Launch {
   virtual int size() const = 0;
   /// The host that the rank was started on, as the launcher calls it; "" if it does not say.
   virtual std::string host_of(int rank) = 0;
-  /// Makes a text known to all ranks. Call once.
-  virtual void publish(const std::string& text) = 0;
-  /// What the rank has published, once it has; nothing if it has not within this time.
-  virtual std::optional<std::string> published_by(int rank, std::chrono::milliseconds within) = 0;
+  /// Makes a text known to all ranks under a key. Call once a key.
+  virtual void publish(const std::string& key, const std::string& text) = 0;
+  /// What the rank has published, once it has, even if it has ended since; nothing if it has not within this time.
+  virtual std::optional<std::string> published_by(int rank, const std::string& key,
+                                                  std::chrono::milliseconds within) = 0;
 };
 
 /// Null if this process was not started by a launcher. Throws Error(unavailable), saying what to do, if it was started

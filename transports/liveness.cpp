@@ -24,7 +24,7 @@ std::string describe_wait(int rank, const Wanted& wanted) {
 Liveness::Liveness(int ranks, std::chrono::milliseconds deadline, NameOf name_of)
     : ranks_(static_cast<size_t>(ranks)),
       name_of_(name_of ? std::move(name_of) : [](int rank) { return fmt::format("rank {}", rank); }),
-      deadline_(deadline),
+      deadlines_(deadline),
       period_(std::clamp<Duration>(deadline / 10, std::chrono::milliseconds(1), std::chrono::milliseconds(50))),
       looked_(std::chrono::steady_clock::now()) {}
 
@@ -52,8 +52,8 @@ void Liveness::look() {
 
 void Liveness::survey(int rank, const WantedBy& wanted_by) {
   look();
-  const bool suspicion =
-      std::any_of(ranks_.begin(), ranks_.end(), [&](const Rank& each) { return each.left || each.silent > deadline_; });
+  const bool suspicion = std::any_of(ranks_.begin(), ranks_.end(),
+                                     [&](const Rank& each) { return each.left || each.silent > deadlines_.progress; });
   if (!suspicion) return;
   std::vector<int> path;
   std::vector<char> seen(ranks_.size(), 0);
@@ -65,9 +65,8 @@ void Liveness::set_silence(int rank, Duration silent, bool cut_off) {
   at(rank).cut_off = cut_off;
 }
 
-std::optional<Liveness::Verdict> Liveness::judge(int rank, const WantedBy& wanted_by,
-                                                 std::chrono::milliseconds deadline) {
-  deadline_ = deadline;
+std::optional<Liveness::Verdict> Liveness::judge(int rank, const WantedBy& wanted_by, const Deadlines& deadlines) {
+  deadlines_ = deadlines;
   is_told_ = true;
   std::vector<int> path;
   std::vector<char> seen(ranks_.size(), 0);
@@ -99,11 +98,12 @@ std::optional<Liveness::Verdict> Liveness::blame(int rank, const WantedBy& wante
   if (peer.left) {
     return Verdict{rank, {ExitCode::peer_lost, fmt::format("{} has left; {}", name_of_(rank), waiting(wanted_by))}};
   }
-  if (peer.silent <= deadline_) return std::nullopt;
+  const Duration deadline = peer.cut_off ? deadlines_.life : deadlines_.progress;
+  if (peer.silent <= deadline) return std::nullopt;
   const char* sign = peer.cut_off ? "gives no sign of life (stopped, or its host cut off)" : "shows no progress";
   return Verdict{rank,
                  {ExitCode::deadline, fmt::format("{} {} {} for {} ms (deadline {} ms); {}", name_of_(rank), sign,
-                                                  doing(rank), milliseconds(peer.silent), milliseconds(deadline_),
+                                                  doing(rank), milliseconds(peer.silent), milliseconds(deadline),
                                                   is_told_ ? everybody(rank, wanted_by) : waiting(wanted_by))}};
 }
 
@@ -116,12 +116,12 @@ std::optional<Liveness::Verdict> Liveness::circle(const std::vector<int>& path, 
   if (std::any_of(ranks_.begin(), ranks_.end(), is_unheard)) return std::nullopt;
   std::string ranks;
   for (auto rank = begin; rank != path.end(); ++rank) {
-    if (at(*rank).silent <= deadline_) return std::nullopt;
+    if (at(*rank).silent <= deadlines_.progress) return std::nullopt;
     ranks += fmt::format("{} -> ", *rank);
   }
   return Verdict{-1,
                  {ExitCode::deadline, fmt::format("ranks {}{} wait for each other (deadline {} ms); {}", ranks, first,
-                                                  milliseconds(deadline_), waiting(wanted_by))}};
+                                                  milliseconds(deadlines_.progress), waiting(wanted_by))}};
 }
 
 std::string Liveness::doing(int rank) const {

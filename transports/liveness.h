@@ -2,6 +2,7 @@
 
 #include "lib/control.h"
 #include "lib/error.h"
+#include "lib/world.h"
 
 #include <atomic>
 #include <chrono>
@@ -53,8 +54,8 @@ class Liveness {
   /// For an owner that does not see the counters and is told instead how long each rank has been silent. A rank that
   /// is cut off cannot be asked either: what it was last known to wait for does not excuse it.
   void set_silence(int rank, Duration silent, bool cut_off);
-  /// Why what `rank` waits for will not come within the deadline, if so.
-  std::optional<Verdict> judge(int rank, const WantedBy& wanted_by, std::chrono::milliseconds deadline);
+  /// Why what `rank` waits for will not come in time, if so.
+  std::optional<Verdict> judge(int rank, const WantedBy& wanted_by, const Deadlines& deadlines);
   /// "in operation 5 (attend)"
   std::string doing(int rank) const;
   /// What each rank but `except` waits for or does; of several things it waits for, the one that `except` owes it.
@@ -84,7 +85,7 @@ class Liveness {
 
   std::vector<Rank> ranks_;
   NameOf name_of_;
-  Duration deadline_;
+  Deadlines deadlines_;
   bool is_told_ = false;  ///< judges for an owner that knows of all ranks what they do
   Duration period_;
   std::chrono::steady_clock::time_point looked_;

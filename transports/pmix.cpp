@@ -15,7 +15,6 @@ namespace ringfold {
 
 namespace {
 
-constexpr const char* kKey = "ringfold.hub";
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
 
@@ -88,24 +87,25 @@ class PmixLaunch final : public Launch {
     const auto host = ask(proc(rank), PMIX_HOSTNAME, std::chrono::milliseconds(200));
     return host ? host->text : "";
   }
-  void publish(const std::string& text) override {
+  void publish(const std::string& key, const std::string& text) override {
     pmix_value_t value;
     PMIX_VALUE_CONSTRUCT(&value);
     value.type = PMIX_STRING;
     value.data.string = strdup(text.c_str());
-    pmix_status_t status = PMIx_Put(PMIX_GLOBAL, kKey, &value);
+    pmix_status_t status = PMIx_Put(PMIX_GLOBAL, ours(key).c_str(), &value);
     PMIX_VALUE_DESTRUCT(&value);
     if (status == PMIX_SUCCESS) status = PMIx_Commit();
-    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable, "the launcher's PMIx server takes no address: {}",
+    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable, "the launcher's PMIx server takes no {}: {}", key,
                    PMIx_Error_string(status));
   }
-  std::optional<std::string> published_by(int rank, std::chrono::milliseconds within) override {
-    const auto published = ask(proc(rank), kKey, within);
+  std::optional<std::string> published_by(int rank, const std::string& key, std::chrono::milliseconds within) override {
+    const auto published = ask(proc(rank), ours(key).c_str(), within);
     if (!published || published->text.empty()) return std::nullopt;
     return published->text;
   }
 
  private:
+  static std::string ours(const std::string& key) { return "ringfold." + key; }
   pmix_proc_t proc(int rank) const {
     pmix_proc_t other = self_;
     other.rank = static_cast<pmix_rank_t>(rank);
@@ -126,9 +126,10 @@ class PmixLaunch final : public Launch {
 }  // namespace
 
 std::unique_ptr<Launch> find_launch() {
-  if (launched_rank() && std::getenv("PMIX_NAMESPACE") != nullptr) {
-    return std::make_unique<PmixLaunch>();
-  }
+  RINGFOLD_CHECK(launched_rank() || std::getenv("PMIX_RANK") == nullptr, ExitCode::unavailable,
+                 "PMIX_RANK is set, but not PMIX_NAMESPACE, by which a launcher tells its ranks which run is theirs: "
+                 "pass both on, or unset PMIX_RANK to run alone");
+  if (launched_rank()) return std::make_unique<PmixLaunch>();
   refuse_other_launchers("without PMIx");
   return nullptr;
 }

@@ -9,7 +9,8 @@
 
 namespace ringfold {
 
-/// What rank 0 publishes.
+/// What rank 0 publishes, and under which key.
+inline constexpr const char* kMeetpointKey = "hub";
 struct Meetpoint {
   std::string secret;
   int port = 0;

@@ -3,6 +3,7 @@
 #include "transports/ucx_engine.h"
 
 #include "lib/drill.h"
+#include "transports/liveness.h"
 
 #include <algorithm>
 #include <bit>

@@ -108,6 +108,7 @@ class UcxEngine {
   UcxHelper::Found look_inside();
   void look_at_peers();
   std::vector<Wanted> wanted() const;
+  std::string pending() const;
   bool close_in_order() noexcept;
   void give_up(bool in_order) noexcept;
   bool let_go();
@@ -159,7 +160,7 @@ void UcxEngine::call_library(Call&& call) {
     if (failure_) return;
     failed_at_ = Clock::now();  // the control plane may say whose loss that was
     failure_ = Error(ExitCode::peer_lost,
-                     fmt::format("rank {}: UCX failed and gave up, as it may when a peer is lost", rank_));
+                     fmt::format("rank {}: UCX failed and gave up, as it may when a peer is lost{}", rank_, pending()));
   }
 }
 

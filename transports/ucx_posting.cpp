@@ -1,5 +1,6 @@
 // Exchanges on a worker: posted, and ended.
 #include "lib/drill.h"
+#include "transports/liveness.h"
 #include "transports/ucx_engine.h"
 
 #include <string>
@@ -132,9 +133,8 @@ void UcxEngine::note_failure(const Slot& slot, ucs_status_t status, size_t bytes
                     status == UCS_OK ? std::to_string(bytes) : "more", transfer.tag, rank_, transfer.bytes, operation));
     return;
   }
-  const std::string waits =
-      fmt::format("rank {}, operation {} (exchange) waits for rank {} {} {} bytes, tag {}", rank_, operation,
-                  transfer.peer, slot.sends ? "to receive" : "to send", transfer.bytes, transfer.tag);
+  const std::string waits = describe_wait(
+      rank_, {transfer.peer, slot.sends ? "to receive" : "to send", operation, transfer.tag, transfer.bytes});
   // A peer that has died before it was reached is the control plane's to name.
   failed_at_ = Clock::now();
   if (status == UCS_ERR_UNREACHABLE || status == UCS_ERR_NO_MEMORY) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <set>
 #include <thread>
 
 namespace ringfold {
@@ -188,6 +189,15 @@ std::vector<Wanted> UcxEngine::wanted() const {
                     transfer.bytes});
   }
   return list;
+}
+
+/// "; it waits for ranks 1, 3 in operation 5 (exchange)": one of those may be the one that is lost.
+std::string UcxEngine::pending() const {
+  std::set<int> peers;
+  for (const Wanted& each : wanted()) peers.insert(each.peer);
+  if (peers.empty()) return {};
+  return fmt::format("; it waits for rank{} {} in operation {} (exchange)", peers.size() == 1 ? "" : "s",
+                     fmt::join(peers, ", "), current_.exchange->operation);
 }
 
 }  // namespace ringfold

@@ -37,7 +37,7 @@ void measure(int ranks) {
   each_us.reserve(kRounds);
   int64_t allocated = 0;
   const auto run = [&](World& world) {
-    const auto control = world.open(std::chrono::seconds(60));
+    const auto control = world.open(std::chrono::milliseconds(60000));
     for (int round = 0; round <= kRounds; ++round) {
       const auto start = std::chrono::steady_clock::now();
       const int64_t before = allocations;

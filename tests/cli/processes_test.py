@@ -135,10 +135,9 @@ class Processes(RanksTest):
     def test_different_experiments(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         self.write('other.yaml', LONG.replace('RANKS', '2').replace('512', '511'))
-        command = MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', PROGRAM, 'run']
+        command = ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', PROGRAM, 'run']
         for other, code, said in (('other.yaml', 3, 'rank 1 .* has another experiment'), ('none.yaml', 3, 'none.yaml')):
-            done = subprocess.run(command + [other], cwd=self.folder, text=True, timeout=PATIENCE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            done = self.launch_command(command + [other])
             self.assertEqual(done.returncode, code, done.stderr)
             line, = self.ours(done.stderr)
             self.assertRegex(line, said)
@@ -149,8 +148,7 @@ class Processes(RanksTest):
         shutil.copy(PROGRAM, other)
         with open(other, 'ab') as program:
             program.write(b'another')
-        done = subprocess.run(MPIRUN + ['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'],
-                              cwd=self.folder, text=True, timeout=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = self.launch_command(['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'])
         self.assertEqual(done.returncode, 3, done.stderr)
         line, = self.ours(done.stderr)
         self.assertRegex(line, 'rank 1 .* has another build')
@@ -184,6 +182,25 @@ class Processes(RanksTest):
                 self.assertEqual(done.returncode, code)
                 self.assertEqual(done.stdout, alone.stdout)
                 self.assertEqual(self.ours(done.stderr), alone.stderr.splitlines())
+
+    def test_one_process_is_started_otherwise(self):
+        self.write('long.yaml', LONG.replace('RANKS', '2'))
+        good = ['-n', '1', PROGRAM, 'run', 'long.yaml']
+        own = r'ringfold: rank 1 \(host \S+, pid \d+\): '
+        for bad, said in ((['run', 'long.yaml', '--nonsense'], 'The following argument was not expected: --nonsense .*'),
+                          (['run', 'long.yaml', '--resume'], '--resume needs --out DIR'),
+                          (['list', 'kernels'], "it was started as 'ringfold list', and has no part in this run")):
+            bad = ['-n', '1', PROGRAM, *bad]
+            with self.subTest(said):
+                done = self.launch_command(good + [':'] + bad)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                line, = self.ours(done.stderr)
+                self.assertRegex(line, f'^{own}{said}$')
+                done = self.launch_command(bad + [':'] + good)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                line, = self.ours(done.stderr)
+                # Rank 0 has said its error itself; what is none is said by the one that waits for it.
+                self.assertRegex(line, rf"^{own}rank 0 \(host \S+, pid \d+\): {said}$" if 'list' in bad else f'^ringfold: {said}$')
 
     def test_drill_that_rehearses_nothing(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))

@@ -27,8 +27,11 @@ def is_running(pid):
 
 class RanksTest(ProgramTest):
     def launch(self, ranks, *arguments, drill='', env=None):
-        return subprocess.run(MPIRUN + ['-n', str(ranks), PROGRAM, *arguments], cwd=self.folder, timeout=PATIENCE,
-                              text=True, env=self.environment(drill, env), stdin=subprocess.DEVNULL,
+        return self.launch_command(['-n', str(ranks), PROGRAM, *arguments], drill, env)
+
+    def launch_command(self, command, drill='', env=None):
+        return subprocess.run(MPIRUN + command, cwd=self.folder, timeout=PATIENCE, text=True,
+                              env=self.environment(drill, env), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def environment(self, drill='', more=None):

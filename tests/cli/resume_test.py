@@ -125,6 +125,15 @@ class Interrupted(ProgramTest):
             self.ringfold(*arguments, '--out', out, '--resume')
             self.assertEqual(len({row['id'] for row in self.rows(out)}), 18)
 
+    def test_interrupted_twice_it_ends_at_once_with_a_line(self):
+        _, process = self.long_run('out')
+        # Both come before it can do anything about the first.
+        for kind in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            process.send_signal(kind)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertEqual([line for line in errors.splitlines() if 'ringfold: ' in line], ['ringfold: interrupted'])
+
     def test_two_runs_never_write_the_same_folder(self):
         arguments, process = self.long_run('out')
         process.send_signal(signal.SIGSTOP)  # it keeps its lock for as long as this test needs

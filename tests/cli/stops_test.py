@@ -12,6 +12,8 @@ STOPS = [
     (4, 3, 'transfer:18', 'SIGSTOP'),
     (8, 2, 'merge:8', 'SIGSTOP'),
     (2, 1, 'attend:8', 'loop'),
+    (2, 0, 'write:1', 'SIGSTOP'),
+    (4, 2, 'write:1', 'SIGSTOP'),
 ]
 
 
@@ -19,8 +21,17 @@ class Stops(LossesTest):
     def test_stops(self):
         self.lose_each(STOPS)
 
+    def test_stopped_before_the_experiment_is_read(self):
+        # The experiment's deadline is not known yet.
+        self.write_experiment(2)
+        returned, _ = self.run_drill(2, 1, 'rendezvous', 'SIGSTOP')
+        self.assertEqual(returned, 6)
+        self.assertRegex(self.text, r'rank 1 \(host \S+, pid \d+\) gives no sign of life .* \(deadline 10000 ms\)')
+        self.assertFalse((self.folder / 'out').exists())
+
     def test_survivors_return_what_was_lost(self):
-        self.check_codes([(8, 3, 'transfer:18', 'SIGKILL'), (4, 0, 'merge:8', 'SIGSEGV'), (2, 1, 'write:2', 'exit')], 7)
+        self.check_codes([(8, 3, 'transfer:18', 'SIGKILL'), (4, 0, 'merge:8', 'SIGSEGV'), (2, 1, 'write:2', 'exit'),
+                          (4, 0, 'launch', 'exit'), (4, 2, 'launch', 'SIGKILL')], 7)
         self.check_codes([(4, 2, 'merge:8', 'SIGSTOP')], 6)
 
     def test_dead_launcher_leaves_nobody_and_all_rows(self):

@@ -20,7 +20,7 @@ TEST_CASE("clocks are set against rank 0's to within the uncertainty that is sta
   const auto ahead_ns = [](int rank) { return rank * int64_t{7'000'000'000} - 9'000'000'000; };
   std::vector<ClockOffset> found;
   const auto said = in_local_worlds(kRanks, [&](World& world) {
-    const auto control = world.open(std::chrono::seconds(60));
+    const auto control = world.open(std::chrono::milliseconds(60000));
     const int64_t mine_ns = ahead_ns(world.rank());
     const auto offsets = measure_clock_offsets(*control, [&] { return steady_ns() + mine_ns; });
     if (world.rank() == 0) found = offsets;
@@ -43,7 +43,7 @@ TEST_CASE("clocks are set against rank 0's to within the uncertainty that is sta
 TEST_CASE("the round with the shortest round trip counts") {
   std::vector<ClockOffset> found;
   const auto said = in_local_worlds(2, [&](World& world) {
-    const auto control = world.open(std::chrono::seconds(60));
+    const auto control = world.open(std::chrono::milliseconds(60000));
     // A clock that leaps ahead while others wait: all rounds but the first take an hour longer by it.
     int looks = 0;
     const auto offsets = measure_clock_offsets(*control, [&] {

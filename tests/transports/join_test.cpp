@@ -2,8 +2,10 @@
 #include "transports/join.h"
 
 #include "lib/error.h"
+#include "lib/stop.h"
 #include "tests/catch.h"
 #include "transports/rendezvous.h"
+#include "transports/search.h"
 #include "transports/tcp.h"
 
 #include <condition_variable>
@@ -17,17 +19,18 @@ namespace ringfold {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::StartsWith;
 using std::chrono::milliseconds;
 
 /// What the ranks of one test have published.
 struct Board {
   std::mutex mutex;
   std::condition_variable changed;
-  std::map<int, std::string> texts;
-  std::optional<std::string> wait_for(int rank, milliseconds within) {
+  std::map<std::pair<int, std::string>, std::string> texts;
+  std::optional<std::string> wait_for(int rank, const std::string& key, milliseconds within) {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, within, [&] { return texts.contains(rank); });
-    return texts.contains(rank) ? std::optional(texts[rank]) : std::nullopt;
+    changed.wait_for(lock, within, [&] { return texts.contains({rank, key}); });
+    return texts.contains({rank, key}) ? std::optional(texts[{rank, key}]) : std::nullopt;
   }
 };
 
@@ -37,13 +40,13 @@ class FakeLaunch final : public Launch {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   std::string host_of(int rank) override { return fmt::format("node{}", rank); }
-  void publish(const std::string& text) override {
+  void publish(const std::string& key, const std::string& text) override {
     const std::lock_guard lock(board_.mutex);
-    board_.texts[rank_] = text;
+    board_.texts[{rank_, key}] = text;
     board_.changed.notify_all();
   }
-  std::optional<std::string> published_by(int rank, milliseconds within) override {
-    return board_.wait_for(rank, within);
+  std::optional<std::string> published_by(int rank, const std::string& key, milliseconds within) override {
+    return board_.wait_for(rank, key, within);
   }
 
  private:
@@ -66,7 +69,8 @@ std::map<int, std::string> join(Board& board, const std::vector<int>& ranks, int
           if (body) body(*world);
           world->leave(0);
         } catch (const Error& error) {
-          *text = fmt::format("{}: {}", static_cast<int>(error.code()), error.what());
+          const bool is_shared = dynamic_cast<const SharedError*>(&error) != nullptr;
+          *text = fmt::format("{}: {}{}", static_cast<int>(error.code()), error.what(), is_shared ? " (shared)" : "");
         }
       });
     }
@@ -107,10 +111,38 @@ TEST_CASE("rank 0 that never comes is named") {
   }
 }
 
+TEST_CASE(
+    "a rank that does something else is named with its reason, on others than rank 0 only if rank 0 says nothing") {
+  const std::string own = fmt::format("(host {}, pid {})", host_name(), getpid());
+  Board board;
+  FakeLaunch launch(board, 1, 2);
+  hand_in_card(launch, "no such option", ExitCode::usage);
+  CHECK(join(board, {0}, 2, milliseconds(30000)).at(0) == fmt::format("2: rank 1 {}: no such option", own));
+  for (const ExitCode code : {ExitCode::usage, ExitCode::ok}) {
+    Board other;
+    FakeLaunch first(other, 0, 2);
+    hand_in_card(first, "it only lists", code);
+    CHECK(join(other, {1}, 2, milliseconds(30000)).at(1) ==
+          fmt::format("2: rank 0 {}: it only lists{}", own, code == ExitCode::ok ? "" : " (shared)"));
+  }
+}
+
+TEST_CASE("stopped at the rendezvous, ranks tell one that lives from one that may have died") {
+  request_stop();
+  Board board;
+  CHECK_THAT(join(board, {0}, 3, milliseconds(30000)).at(0),
+             StartsWith("7: rank 1 (host node1, pid unknown: it has not told), rank 2 (host node2, pid unknown"));
+  FakeLaunch launch(board, 1, 2);
+  hand_in_card(launch);
+  CHECK(join(board, {0}, 2, milliseconds(30000)).at(0) ==
+        fmt::format("130: interrupted at the rendezvous: {} has not come", name_of_process(1)));
+  clear_stop();
+}
+
 TEST_CASE("a host that cannot be reached is an error that says what was tried") {
   Board board;
   Meetpoint point{"secret", listen_tcp().port, "elsewhere", "rank 0 (host elsewhere, pid 7)", {"127.0.0.1"}};
-  board.texts[0] = as_text(point);  // nobody listens there any more
+  board.texts[{0, kMeetpointKey}] = as_text(point);  // nobody listens there any more
   const auto thrown = join(board, {1}, 2, milliseconds(5000));
   CHECK_THAT(thrown.at(1), ContainsSubstring("4: rank 1 (host ") &&
                                ContainsSubstring(fmt::format(
@@ -123,7 +155,7 @@ std::map<int, std::string> with_stranger(const std::function<void(FrameSocket&, 
   Board board;
   std::map<int, std::string> rank_1;
   const std::jthread stranger([&] {
-    const auto text = board.wait_for(0, milliseconds(30000));
+    const auto text = board.wait_for(0, kMeetpointKey, milliseconds(30000));
     const Meetpoint point = as_meetpoint(*text);
     Socket socket = start_connecting("127.0.0.1", point.port);
     std::this_thread::sleep_for(milliseconds(100));

@@ -66,6 +66,12 @@ class Launched(unittest.TestCase):
             self.assertEqual(done.returncode, 4)
             self.assertRegex(done.stderr, f"^outside 4: started by .* as one of 4 processes, but .*{advice}.*\n$")
 
+    def test_half_a_launcher(self):
+        done = subprocess.run(
+            [PROGRAM], env=environment(PMIX_RANK="1"), stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, "^outside 4: PMIX_RANK is set, but not PMIX_NAMESPACE.*\n$")
+
     def test_killed_in_a_collective(self):
         for victim, deed in ((2, "SIGKILL"), (0, "SIGSEGV"), (1, "exit")):
             code, text, seconds = run(4, "500", drill=f"rank={victim} at=merge:5 do={deed}")
@@ -80,6 +86,25 @@ class Launched(unittest.TestCase):
             # The last one to come may die when the others go on already.
             self.assertRegex(text, f"(?m)^(outside|[0-9]: code) 7: {NAME.format(victim)} has died")
             self.assertLess(seconds, 10)
+
+    def test_killed_before_the_rendezvous(self):
+        for victim, deed in ((0, "SIGKILL"), (0, "exit"), (2, "SIGKILL"), (2, "SIGSEGV")):
+            with self.subTest(victim=victim, deed=deed):
+                code, text, _ = run(4, drill=f"rank={victim} at=launch do={deed}")
+                self.assertNotEqual(code, 0)
+                said = re.findall(r"(?m)^outside .*", text)
+                self.assertEqual(len(said), 3, text)
+                for line in said:
+                    self.assertRegex(line, f"^outside 7: {NAME.format(victim)} has died before the rendezvous; rank . waits for ")
+
+    def test_killed_before_it_could_say_who_it_is(self):
+        for victim in (0, 1):
+            with self.subTest(victim=victim):
+                programs = [["-n", "1", PROGRAM], ["-n", "1", "sh", "-c", "kill -9 $$"]]
+                done = subprocess.run(
+                    LAUNCHER + programs[1 - victim] + [":"] + programs[victim],
+                    env=environment(), stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                self.assertRegex(done.stderr, rf"(?m)^outside 7: rank {victim} \(host \S+, pid unknown: .*it has died, unless")
 
     def test_stopped(self):
         code, text, _ = run(4, "500", "1500", drill="rank=1 at=merge:5 do=SIGSTOP")

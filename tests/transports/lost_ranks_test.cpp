@@ -43,9 +43,9 @@ void kill_last(const std::vector<int>& pids, int victim) {
 }
 
 /// Rank `victim` goes in operation 4; the others are in a barrier, but for the last one that computes.
-std::vector<Ended> lose(int ranks, int victim, Way way, milliseconds deadline) {
+std::vector<Ended> lose(int ranks, int victim, Way way, const Deadlines& deadlines) {
   const auto body = [&](World& world, std::string&) {
-    const auto control = world.open(deadline);
+    const auto control = world.open(deadlines);
     control->barrier();
     const int busy = victim == ranks - 1 ? ranks - 2 : ranks - 1;
     if (world.rank() == victim) {
@@ -108,9 +108,9 @@ TEST_CASE("survivors have a moment to say what they wait for before a death is t
   }
 }
 
-TEST_CASE("a rank whose process is stopped is named once the deadline has gone by") {
+TEST_CASE("a rank whose process is stopped is named by its own deadline, however long the one for progress") {
   for (const int victim : {0, 2}) {
-    const auto ended = lose(4, victim, Way::stop, milliseconds(1500));
+    const auto ended = lose(4, victim, Way::stop, {milliseconds(600000), milliseconds(1500)});
     for (int rank = 0; rank < 4; ++rank) {
       if (rank == victim) continue;
       const Ended& survivor = ended[static_cast<size_t>(rank)];
@@ -123,6 +123,24 @@ TEST_CASE("a rank whose process is stopped is named once the deadline has gone b
       CHECK_THAT(survivor.text, ContainsSubstring(fmt::format("rank {} waits for rank {} in barrier", rank, victim)));
     }
   }
+}
+
+TEST_CASE("a rank that lives and shows no progress has the deadline for progress") {
+  const auto body = [](World& world, std::string&) {
+    const auto control = world.open({milliseconds(2500), milliseconds(1000)});
+    control->barrier();
+    for (const int seconds : {2, 60}) {
+      if (world.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(seconds));
+      control->barrier();
+      control->enter(0, seconds == 2 ? "merge" : "attend");
+    }
+    return 0;
+  };
+  const auto ended = in_forked_worlds(2, body, [](const std::vector<int>& pids) { kill_last(pids, 1); });
+  CHECK(ended[0].code == 6);
+  CHECK_THAT(ended[0].text,
+             ContainsSubstring("rank 1 (host here, pid 1001) shows no progress in operation 0 (merge)") &&
+                 ContainsSubstring("(deadline 2500 ms)"));
 }
 
 TEST_CASE("a rank that was stopped while it waited is not excused by what it waited for") {
