@@ -198,7 +198,8 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
   } catch (const Error& error) {
     code = error.code();
     team.give_up(error);
-    if (team.leads()) report_error(std::current_exception());
+    const std::optional<Error> told = world.lost_within({});
+    if (team.leads() && (!told || told->code() != code)) report_error(std::current_exception());
   } catch (const std::exception& error) {
     team.give_up(Error(ExitCode::internal, error.what()));
     code = report_error(std::current_exception());
