@@ -3,10 +3,10 @@
 #include "lib/stop.h"
 #include "lib/world.h"
 #include "transports/beat.h"
+#include "transports/machine.h"
 #include "transports/rendezvous.h"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <sstream>
 #include <unistd.h>
@@ -27,16 +27,9 @@ constexpr milliseconds kAtOnce{50};
 /// As many missing ranks are looked for, and named.
 constexpr size_t kMostNamed = 4;
 
-/// The same for all processes that see each other's pids, and for no others.
-std::string machine_id() {
-  std::string boot;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  std::array<char, 64> space{};
-  const ssize_t size = readlink("/proc/self/ns/pid", space.data(), space.size());
-  return boot + ' ' + std::string(space.data(), static_cast<size_t>(std::max<ssize_t>(size, 0)));
-}
+std::string here() { return machine_id({"pid"}); }
 
-bool is_seen(const Card& card) { return card.machine == machine_id(); }
+bool is_seen(const Card& card) { return card.machine == here(); }
 
 bool has_ended(const Card& card) {
   std::ifstream file(fmt::format("/proc/{}/stat", card.pid));
@@ -67,7 +60,7 @@ Card as_card(const std::string& text) {
 }  // namespace
 
 void hand_in_card(Launch& launch, const std::string& away, ExitCode code) {
-  launch.publish(kKey, as_text({name_of_process(launch.rank()), machine_id(), getpid(), away, code}));
+  launch.publish(kKey, as_text({name_of_process(launch.rank()), here(), getpid(), away, code}));
 }
 
 Search::Search(Launch& launch, milliseconds deadline)

@@ -1,31 +1,16 @@
 #include "transports/ucx_peers.h"
 
 #include "lib/error.h"
+#include "transports/machine.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <sstream>
-#include <unistd.h>
 
 namespace ringfold {
 
 namespace {
-
-std::string link_text(const char* path) {
-  std::array<char, 64> text{};
-  const ssize_t length = readlink(path, text.data(), text.size());
-  return {text.data(), static_cast<size_t>(std::max<ssize_t>(length, 0))};
-}
-
-/// Equal for ranks that can share memory: one boot of one kernel, seen from the same namespaces.
-std::string host_identity() {
-  std::string boot;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  return boot + link_text("/proc/self/ns/ipc") + link_text("/proc/self/ns/pid");
-}
 
 void append(std::string& text, const std::string& part) {
   const uint64_t bytes = part.size();
@@ -52,7 +37,7 @@ UcxPeers::UcxPeers(const UcxContext& context, ucp_worker_h worker, Control& cont
   size_t length = 0;
   const ucs_status_t status = ucp_worker_get_address(worker, &address, &length);
   RINGFOLD_CHECK(status == UCS_OK, ExitCode::internal, "rank {}: no UCX address: {}", rank_, ucx_error_text(status));
-  const std::string host = host_identity();
+  const std::string host = machine_id({"ipc", "pid"});
   std::string mine;
   append(mine, host);
   append(mine, context.shares_memory() ? "shares" : "");
