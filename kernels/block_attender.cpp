@@ -12,8 +12,8 @@ void BlockAttender::start(const AttendTask& task, const AttendPlan& plan) {
   plan_ = &plan;
   sequence_ = -1;
   const int64_t tile = kTileRows * task.dim;
-  float* q = queries_.at_least(kBlockTiles * tile);
-  float* o = outputs_.at_least(kBlockTiles * tile);
+  float* q = queries_.at_least(std::ssize(tiles_) * tile);
+  float* o = outputs_.at_least(std::ssize(tiles_) * tile);
   for (QueryTile& one : tiles_) {
     one.q = q;
     one.o = o;
@@ -47,8 +47,8 @@ void BlockAttender::attend(const AttendBlock& block, Queue& queue) {
 
 void BlockAttender::load_tiles(const AttendBlock& block) {
   tiles_used_ = 0;
-  for (int64_t done = 0; done < block.pairs; done += kTileRows) {
-    const int rows = static_cast<int>(std::min<int64_t>(block.pairs - done, kTileRows));
+  for (int64_t done = 0; done < block.pairs; done += ops_->tile_rows) {
+    const int rows = static_cast<int>(std::min<int64_t>(block.pairs - done, ops_->tile_rows));
     load_queries(*ops_, *task_, *plan_, block, block.first_pair + done, rows, buffer_.at_least(0),
                  tiles_[static_cast<size_t>(tiles_used_++)]);
   }
@@ -100,17 +100,17 @@ void BlockAttender::fold(QueryTile& tile) {
 
   if (task_->softcap > 0) {
     const auto factor = static_cast<float>(task_->softcap * std::numbers::log2e);
-    ops_->cap_scores(scores, kTileRows, tile.lanes, keys, factor);
+    ops_->cap_scores(scores, tile.lanes, tile.lanes, keys, factor);
   }
   if (seen.partly) set_bounds(tile, seen);
-  ops_->fold_scores({scores, kTileRows, tile.lanes, keys, seen.partly ? first_seen_.data() : nullptr,
+  ops_->fold_scores({scores, tile.lanes, tile.lanes, keys, seen.partly ? first_seen_.data() : nullptr,
                      seen.partly ? end_seen_.data() : nullptr, tile.maximum.data(), tile.sum.data(),
                      correction_.data()});
 
   float* part = tile.touched ? part_.at_least(0) : tile.o;
   products_->outputs(tile, seen.begin, keys, scores, part);
   if (tile.touched) {
-    ops_->fold_output(tile.o, part, correction_.data(), static_cast<int>(task_->dim), tile.lanes, kTileRows);
+    ops_->fold_output(tile.o, part, correction_.data(), static_cast<int>(task_->dim), tile.lanes, tile.lanes);
   }
   tile.touched = true;
 }

@@ -13,7 +13,8 @@ namespace ringfold {
 /// Tiles that no row sees are skipped.
 class BlockAttender {
  public:
-  explicit BlockAttender(const VectorOps& ops) : ops_(&ops), panel_products_(ops), row_products_(ops) {}
+  explicit BlockAttender(const VectorOps& ops)
+      : ops_(&ops), panel_products_(ops), row_products_(ops), tiles_(static_cast<size_t>(kBlockRows / ops.tile_rows)) {}
 
   /// To be called before the blocks of another task.
   void start(const AttendTask& task, const AttendPlan& plan);
@@ -43,7 +44,7 @@ class BlockAttender {
   PanelProducts panel_products_;
   RowProducts row_products_;
   KeyProducts* products_ = nullptr;
-  std::vector<QueryTile> tiles_ = std::vector<QueryTile>(kBlockTiles);
+  std::vector<QueryTile> tiles_;
   int tiles_used_ = 0;
   Scratch queries_;
   Scratch outputs_;

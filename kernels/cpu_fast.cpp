@@ -27,7 +27,7 @@ class CpuFast : public HostKernel {
   }
 
   void attend(Queue& queue, const AttendTask& task) override {
-    plan_.build(task, kTileRows * (attenders_.size() == 1 ? kBlockTiles : kSharedBlockTiles));
+    plan_.build(task, attenders_.size() == 1 ? kBlockRows : kSharedBlockRows);
     std::atomic<size_t> next = 0;
     // Which thread takes a block changes nothing: blocks share no results.
     const auto work = [&](int worker) {

@@ -21,7 +21,7 @@ void PanelProducts::scores(const QueryTile& queries, int first, int keys, float*
 
 void PanelProducts::outputs(const QueryTile& queries, int first, int keys, float* weights, float* part) {
   const int padded = round_up(keys, kLanes);
-  std::fill(weights + keys * kTileRows, weights + padded * kTileRows, 0.0f);
+  std::fill(weights + keys * queries.lanes, weights + padded * queries.lanes, 0.0f);
   Shapes* shapes = nullptr;
   const size_t index = find(queries.lanes, padded, shapes);
   shapes->outputs[index](weights, panel_.v() + first, part);
@@ -41,8 +41,8 @@ size_t PanelProducts::find(int lanes, int keys, Shapes*& shapes) {
   if (!shapes->made[index]) {
     const int dim = static_cast<int>(task_->dim);
     const int k_stride = static_cast<int>(panel_.k_stride());
-    shapes->scores[index] = TileProduct({lanes, keys, dim, kTileRows, k_stride, kTileRows});
-    shapes->outputs[index] = TileProduct({lanes, dim, keys, kTileRows, kValueStride, kTileRows});
+    shapes->scores[index] = TileProduct({lanes, keys, dim, lanes, k_stride, lanes});
+    shapes->outputs[index] = TileProduct({lanes, dim, keys, lanes, kValueStride, lanes});
     shapes->made[index] = true;
   }
   return index;

@@ -80,11 +80,11 @@ void load_queries(const VectorOps& ops, const AttendTask& task, const AttendPlan
   std::fill(buffer + rows * task.dim, buffer + tile.lanes * task.dim, 0.0f);
   tile.lowest = tile.positions[0];
   tile.highest = tile.positions[static_cast<size_t>(rows) - 1];
-  ops.transpose(buffer, task.dim, tile.lanes, static_cast<int>(task.dim), tile.q, kTileRows);
+  ops.transpose(buffer, task.dim, tile.lanes, static_cast<int>(task.dim), tile.q, tile.lanes);
 }
 
 void store_state(const VectorOps& ops, const AttendTask& task, const QueryTile& tile, float* buffer) {
-  if (tile.touched) ops.transpose(tile.o, kTileRows, static_cast<int>(task.dim), tile.rows, buffer, task.dim);
+  if (tile.touched) ops.transpose(tile.o, tile.lanes, static_cast<int>(task.dim), tile.rows, buffer, task.dim);
   for (size_t row = 0; row < static_cast<size_t>(tile.rows); ++row) {
     store_row(buffer + static_cast<int64_t>(row) * task.dim, tile.maximum[row], tile.sum[row], task.dim, task.fold,
               tile.state_o[row], tile.state_lse[row]);

@@ -9,7 +9,7 @@
 namespace ringfold {
 
 /// Up to kTileRows queries of one sequence and one kv head, their running softmax, and where the result belongs.
-/// Queries are lanes: Q and O are kept transposed, [dim][kTileRows].
+/// Queries are lanes: Q and O are kept transposed, [dim][lanes].
 struct QueryTile {
   int rows = 0;
   int lanes = 0;       ///< rows rounded up; the lanes that are no rows compute with zeros
@@ -25,7 +25,7 @@ struct QueryTile {
   alignas(64) std::array<float, kTileRows> sum{};
 };
 
-/// Sets up rows [first, first + rows) of a block: q [dim][kTileRows] is filled with the queries times scale x log2 e,
+/// Sets up rows [first, first + rows) of a block: q [dim][lanes] is filled with the queries times scale x log2 e,
 /// or, under a softcap, times scale / softcap.
 /// `buffer`: kTileRows x dim floats.
 void load_queries(const VectorOps& ops, const AttendTask& task, const AttendPlan& plan, const AttendBlock& block,

@@ -34,7 +34,7 @@ void RowProducts::begin(const AttendTask& task, int64_t kv_head, std::span<const
   const QueryTile& tile = queries.front();
   const int dim = static_cast<int>(task.dim);
   rows_ = round_up(tile.rows, kRowGroup);
-  ops_->transpose(tile.q, kTileRows, dim, tile.lanes, queries_.at_least(tile.lanes * dim), dim);
+  ops_->transpose(tile.q, tile.lanes, dim, tile.lanes, queries_.at_least(tile.lanes * dim), dim);
   sums_.at_least(tile.lanes * dim);
   converted_.at_least(kRowsAtOnce * dim);
 }
@@ -84,10 +84,11 @@ KeyRows RowProducts::fp32_rows(const Tensor& from, int64_t row, int64_t count) {
 
 void RowProducts::scores(const QueryTile& queries, int first, int keys, float* scores) {
   for (int key = 0; key < keys; ++key) {
-    std::fill(scores + key * kTileRows + rows_, scores + key * kTileRows + queries.lanes, 0.0f);
+    std::fill(scores + key * queries.lanes + rows_, scores + (key + 1) * queries.lanes, 0.0f);
   }
   for_rows(&KvPiece::k, first, keys, [&](const KeyRows& k, int at) {
-    ops_->score_rows(k, queries_.at_least(0), rows_, static_cast<int>(task_->dim), scores + at * kTileRows, kTileRows);
+    ops_->score_rows(k, queries_.at_least(0), rows_, static_cast<int>(task_->dim), scores + at * queries.lanes,
+                     queries.lanes);
   });
 }
 
@@ -96,9 +97,9 @@ void RowProducts::outputs(const QueryTile& queries, int first, int keys, float* 
   float* sums = sums_.at_least(0);
   std::fill(sums, sums + queries.lanes * dim, 0.0f);
   for_rows(&KvPiece::v, first, keys, [&](const KeyRows& v, int at) {
-    ops_->weigh_rows(v, weights + at * kTileRows, kTileRows, rows_, dim, sums);
+    ops_->weigh_rows(v, weights + at * queries.lanes, queries.lanes, rows_, dim, sums);
   });
-  ops_->transpose(sums, dim, queries.lanes, dim, part, kTileRows);
+  ops_->transpose(sums, dim, queries.lanes, dim, part, queries.lanes);
 }
 
 }  // namespace ringfold

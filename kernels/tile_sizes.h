@@ -10,11 +10,11 @@
 namespace ringfold {
 
 // Measured on Zen 3 and in the reports that docs/kernels.md names; all multiples of kLanes.
-inline constexpr int kLanes = 16;             ///< rows of queries are rounded up to this
-inline constexpr int kTileRows = 32;          ///< queries (token, head) of a tile
-inline constexpr int kTileKeys = 256;         ///< keys of a tile
-inline constexpr int kBlockTiles = 32;        ///< query tiles that share a tile of keys once it is unpacked
-inline constexpr int kSharedBlockTiles = 16;  ///< the same where threads share out the blocks
+inline constexpr int kLanes = 16;        ///< rows of queries are rounded up to this
+inline constexpr int kTileRows = 48;     ///< queries (token, head) for which a tile has space: VectorOps::tile_rows
+inline constexpr int kTileKeys = 256;    ///< keys of a tile
+inline constexpr int kBlockRows = 1152;  ///< queries that share a tile of keys once unpacked: whole tiles of any kind
+inline constexpr int kSharedBlockRows = 576;  ///< the same where threads share out the blocks
 /// Leading dimension of unpacked V: not a power of two, so that channels do not fall into the same cache sets.
 inline constexpr int kValueStride = kTileKeys + 16;
 

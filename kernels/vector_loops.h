@@ -6,8 +6,9 @@
 //
 // V has kLanes floats and: load, store, set, +, -, *, /, greatest(a, b) (b if either is NaN), fma(a, b, c) = a b + c,
 // magnitude(x) = |x|, signed_as(x, y) (x >= 0 with the sign of y), below(a, limit, x, y) (x in lanes where a < limit,
-// else y), power(t) = 2^(low bits of t - 127) (low bits 0: zero), hide(x, bounds, key) (-inf in lanes that do not see
-// the key), and transpose_block(from, from_stride, to, to_stride): kBlock x kBlock elements.
+// else y), fraction(x) = x - floor(x) and scaled(p, x) = p 2^floor(x), 0 below -126, for x <= 0, hide(x, bounds, key)
+// (-inf in lanes that do not see the key), and transpose_block(from, from_stride, to, to_stride): kBlock x kBlock
+// elements.
 
 #include "kernels/vector_ops.h"
 
@@ -26,31 +27,24 @@ constexpr int kColumnVectors = kColumn / V::kLanes;
 template <typename V>
 constexpr int kFlightKeys = kFlight / kColumnVectors<V>;
 
-// x = 2^x for x <= 0. x = n + f with n the nearest integer and |f| <= 1/2; 2^n by its exponent bits, 2^f by a
-// polynomial of degree 5, minimax in relative error (9.2e-8) among those with p(0) = 1, so that equal scores weigh
-// exactly alike.
+// x = 2^x for x <= 0: 2^floor(x) by its exponent bits, 2^f of the fraction f by a polynomial of degree 5, minimax in
+// relative error (8.2e-8) among those with p(0) = 1, so that equal scores weigh exactly alike.
 template <typename V, int kCount>
 inline __attribute__((always_inline)) void exp2_of(V (&x)[kCount]) {
-  constexpr float kFactors[] = {0x1.3cea88p-7f, 0x1.c6b752p-5f, 0x1.ebf9bcp-3f, 0x1.62e42ap-1f, 1.0f};
-  // 1.5 x 2^23 + 127: adding it leaves round(x) + 127 in the low bits.
-  const V magic = V::set(12583039.0f);
-  V shifted[kCount];
+  constexpr float kFactors[] = {0x1.27733ap-7f, 0x1.c91d3p-5f, 0x1.ebdb64p-3f, 0x1.62e4bap-1f, 1.0f};
+  V f[kCount];
   V p[kCount];
 #pragma GCC unroll 4
-  for (int i = 0; i < kCount; ++i) x[i] = V::greatest(V::set(-127.0f), x[i]);
+  for (int i = 0; i < kCount; ++i) f[i] = V::fraction(x[i]);
 #pragma GCC unroll 4
-  for (int i = 0; i < kCount; ++i) shifted[i] = x[i] + magic;
-#pragma GCC unroll 4
-  for (int i = 0; i < kCount; ++i) x[i] = x[i] - (shifted[i] - magic);
-#pragma GCC unroll 4
-  for (int i = 0; i < kCount; ++i) p[i] = V::fma(V::set(0x1.5bba14p-10f), x[i], V::set(kFactors[0]));
+  for (int i = 0; i < kCount; ++i) p[i] = V::fma(V::set(0x1.e990d2p-10f), f[i], V::set(kFactors[0]));
 #pragma GCC unroll 4
   for (int step = 1; step < 5; ++step) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kCount; ++i) p[i] = V::fma(p[i], x[i], V::set(kFactors[step]));
+    for (int i = 0; i < kCount; ++i) p[i] = V::fma(p[i], f[i], V::set(kFactors[step]));
   }
 #pragma GCC unroll 4
-  for (int i = 0; i < kCount; ++i) x[i] = p[i] * V::power(shifted[i]);
+  for (int i = 0; i < kCount; ++i) x[i] = V::scaled(p[i], x[i]);
 }
 
 template <typename V>

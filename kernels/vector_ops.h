@@ -33,8 +33,9 @@ inline constexpr int kRowGroup = 4;  ///< rows of queries that are multiplied wi
 /// The loops around the tile products, in one instruction set. All are branch-free over values; NaN stays NaN.
 struct VectorOps {
   const char* name;
+  int tile_rows;  ///< queries of a tile, as many as make its products fastest: a multiple of 16, at most kTileRows
   /// y = 2^x for x <= 0, relative error under 4 x 2^-24 (3 where fma rounds once), exactly 1 at 0, exactly 0 below
-  /// -126.5. count % 16 == 0.
+  /// -126. count % 16 == 0.
   void (*exp2)(const float* x, int64_t count, float* y);
   /// scores[key * stride + row] = factor tanh(scores[...]) for rows (a multiple of 16) and keys; tanh's relative error
   /// is under 4 x 2^-24, its sign exact, and 0 stays 0.

@@ -35,7 +35,14 @@ struct Avx2 {
   }
   static Avx2 greatest(Avx2 a, Avx2 b) { return {_mm256_max_ps(a.v, b.v)}; }
   static Avx2 fma(Avx2 a, Avx2 b, Avx2 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
-  static Avx2 power(Avx2 t) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t.v), 23))}; }
+  static Avx2 fraction(Avx2 x) { return at_least_127(x) - floor_of(at_least_127(x)); }
+  static Avx2 scaled(Avx2 p, Avx2 x) {
+    // 1.5 x 2^23 + 127: adding it leaves the exponent's bits of 2^floor(x) in the low ones, none for -127.
+    const __m256i exponent = _mm256_castps_si256((floor_of(at_least_127(x)) + set(12583039.0f)).v);
+    return {_mm256_mul_ps(p.v, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
+  }
+  static Avx2 at_least_127(Avx2 x) { return greatest(set(-127.0f), x); }
+  static Avx2 floor_of(Avx2 x) { return {_mm256_floor_ps(x.v)}; }
   static Avx2 hide(Avx2 x, const Bounds& bounds, int key) {
     const __m256i at = _mm256_set1_epi32(key);
     const __m256i hidden = _mm256_cmpgt_epi32(bounds.first, at);
@@ -56,6 +63,7 @@ struct Avx2 {
 
 const VectorOps* avx2_ops() {
   static const VectorOps ops = {"AVX2",
+                                32,
                                 exp2_loop<Avx2>,
                                 cap_scores_loop<Avx2>,
                                 fold_scores_loop<Avx2>,

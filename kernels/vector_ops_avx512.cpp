@@ -37,7 +37,10 @@ struct Avx512 {
   }
   static Avx512 greatest(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
   static Avx512 fma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-  static Avx512 power(Avx512 t) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t.v), 23))}; }
+  static Avx512 fraction(Avx512 x) { return {_mm512_reduce_ps(x.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+  static Avx512 scaled(Avx512 p, Avx512 x) {
+    return {_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ), p.v, x.v)};
+  }
   static Avx512 hide(Avx512 x, const Bounds& bounds, int key) {
     const __m512i at = _mm512_set1_epi32(key);
     const __mmask16 seen = _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(bounds.first, at), bounds.end, at);
@@ -71,6 +74,7 @@ struct Avx512 {
 
 const VectorOps* avx512_ops() {
   static const VectorOps ops = {"AVX-512",
+                                48,
                                 exp2_loop<Avx512>,
                                 cap_scores_loop<Avx512>,
                                 fold_scores_loop<Avx512>,

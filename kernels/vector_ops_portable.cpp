@@ -65,8 +65,16 @@ struct Portable {
   static Portable fma(const Portable& a, const Portable& b, const Portable& c) {
     return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
   }
-  static Portable power(const Portable& t) {
-    return each([&](int i) { return std::bit_cast<float>(std::bit_cast<uint32_t>(t.v[i]) << 23); });
+  static Portable fraction(const Portable& x) { return at_least_127(x) - floor_of(at_least_127(x)); }
+  static Portable scaled(const Portable& p, const Portable& x) {
+    // Adding 1.5 x 2^23 + 127 leaves the exponent's bits of 2^floor(x) in the low ones, none for -127.
+    const Portable exponent = floor_of(at_least_127(x)) + set(12583039.0f);
+    return each([&](int i) { return p.v[i] * std::bit_cast<float>(std::bit_cast<uint32_t>(exponent.v[i]) << 23); });
+  }
+  static Portable at_least_127(const Portable& x) { return greatest(set(-127.0f), x); }
+  static Portable floor_of(const Portable& x) {
+    const Portable nearest = x + set(0x1.8p23f) - set(0x1.8p23f);
+    return each([&](int i) { return nearest.v[i] > x.v[i] ? nearest.v[i] - 1.0f : nearest.v[i]; });
   }
   static Portable hide(const Portable& x, const Bounds& bounds, int key) {
     return each([&](int i) { return bounds.first[i] <= key && key < bounds.end[i] ? x.v[i] : -__builtin_inff(); });
@@ -88,6 +96,7 @@ struct Portable {
 
 const VectorOps* portable_ops() {
   static const VectorOps ops = {"portable C++",
+                                32,
                                 exp2_loop<Portable>,
                                 cap_scores_loop<Portable>,
                                 fold_scores_loop<Portable>,
