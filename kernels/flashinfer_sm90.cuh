@@ -11,7 +11,7 @@ namespace fi = flashinfer;
 
 /// Strides and addresses of what a call writes.
 struct StateTarget {
-  float* o = nullptr;  ///< null: O is written by FlashInfer's epilogue, in 16 bits
+  float* o = nullptr;  ///< null: O is written in 16 bits
   int64_t o_row = 0;
   int64_t o_head = 0;
   float* lse = nullptr;
@@ -19,8 +19,8 @@ struct StateTarget {
   int64_t lse_head = 0;
 };
 
-/// FlashInfer's epilogue, but that O may stay in fp32, straight from the registers, and that the LSE is natural and
-/// stands anywhere.
+/// FlashInfer's epilogue, but that O may stay in fp32, straight from the registers, that the LSE is natural and stands
+/// anywhere, and that O in 16 bits waits for all warps.
 template <typename Traits>
 struct StateEpilogue : fi::CollectiveEpilogue<Traits> {
   using Base = fi::CollectiveEpilogue<Traits>;
@@ -40,7 +40,7 @@ struct StateEpilogue : fi::CollectiveEpilogue<Traits> {
         cute::make_identity_tensor(cute::select<0, 1>(typename Traits::TileShape_PDV{})));
     write_lse(params.target, lse, places, head, first, q_rows);
     if (params.target.o == nullptr) {
-      Base::store(params.base, o, lse, storage, mma, thread, coord);
+      write_halves(params.base, o, storage, mma, thread, coord);
     } else {
       write_o(params.target, o, places, head, first, q_rows);
     }
@@ -61,6 +61,25 @@ struct StateEpilogue : fi::CollectiveEpilogue<Traits> {
       const int64_t row = first + cute::get<0>(rows(i));
       if (row < q_rows) target.lse[head * target.lse_head + row * target.lse_row] = lse(i) * kLn2;
     }
+  }
+
+  /// Through shared memory, where V was. FlashInfer 0.7.2 lets each warp arrive at the second barrier before it waits
+  /// there, so that half of the warps open it by themselves and may store V in the place of the others' O.
+  template <typename Storage, typename FragmentO, typename Mma, typename Coord>
+  CUTLASS_DEVICE static void write_halves(const typename Base::Params& params, const FragmentO& o, Storage& storage,
+                                          Mma mma, int thread, const Coord& coord) {
+    using cutlass::arch::NamedBarrier;
+    const auto [tile, head, kv_head, q_begin, kv_begin, q_rows, kv_rows, batch] = coord;
+    const auto shared = cute::make_tensor(cute::make_smem_ptr(storage.smem_o.data()), typename Base::SmemLayoutO{});
+    const auto copy = cute::make_tiled_copy_C(typename Base::SmemCopyAtomO{}, mma);
+    const auto mine = copy.get_thread_slice(thread);
+    const auto halves = fi::convert_type<typename Base::DTypeO>(o);
+    NamedBarrier::sync(Base::NUM_MMA_THREADS, static_cast<uint32_t>(fi::NamedBarriers::kValueEmpty));
+    cute::copy(copy, mine.retile_S(halves), mine.partition_D(shared));
+    NamedBarrier::sync(Base::NUM_MMA_THREADS, cutlass::arch::ReservedNamedBarriers::EpilogueBarrier);
+    fi::write_O<Base::NUM_COPY_THREADS>(params.O_ptr, typename Base::TiledCopyO{}, params.layout_O,
+                                        cute::select<0, 1>(typename Base::TileShape_PDV{}), shared, thread, tile, head,
+                                        q_begin, q_rows, /*write_warp_idx=*/0);
   }
 
   /// Elements come in pairs of neighbouring channels.

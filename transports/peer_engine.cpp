@@ -54,6 +54,7 @@ void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const
   kept_->keep(routes.flags);
   const uint32_t one = 1;
   RINGFOLD_CUDA(cudaMemcpy(last_word(routes), &one, sizeof one, cudaMemcpyHostToDevice));
+  RINGFOLD_CUDA(cudaStreamSynchronize(nullptr));  // small copies may be under way, and other streams do not wait
   std::byte* flag = routes.any_remote_flag;
   if (flag != nullptr && !StreamMemops::can_write(main_->get(), flag)) sets_by_copy_ = true;
   for (const PeerRoute& route : routes.exchanges) {
@@ -64,7 +65,12 @@ void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const
   }
   watch_.announce(exchanges);
   programs_.push_back(std::move(routes));
-  for (const PeerRoute& route : programs_.back().exchanges) routes_.push_back(&route);
+  small_programs_.push_back(std::make_unique<SmallExchanges>(
+      programs_.back().exchanges, static_cast<uint32_t>(routes_.size()) + 1, watch_.begun_word(), watch_.ended_word()));
+  for (size_t i = 0; i < exchanges.size(); ++i) {
+    routes_.push_back(&programs_.back().exchanges[i]);
+    small_.push_back(small_programs_.back()->of(i));
+  }
 }
 
 void PeerEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFence& done) {
@@ -78,10 +84,15 @@ void PeerEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFenc
     pending_ = true;
     watch_.time_begin(exchange, stream);
   }
-  memops_.write(watch_.begun_word(), number);
-  put_on_streams(*routes_[number - 1]);
-  memops_.write(watch_.ended_word(), number);
-  memops_.flush(stream);
+  if (const SmallExchange* small = small_[number - 1]) {
+    launch_small_exchange(*small, stream);
+    RINGFOLD_CUDA(cudaGetLastError());
+  } else {
+    memops_.write(watch_.begun_word(), number);
+    put_on_streams(*routes_[number - 1]);
+    memops_.write(watch_.ended_word(), number);
+    memops_.flush(stream);
+  }
   done.record(stream, captured);
   if (!captured) watch_.time_end(exchange, stream);
 }

@@ -5,6 +5,7 @@
 #include "transports/cuda_handles.h"
 #include "transports/peer_memory.h"
 #include "transports/peer_routes.h"
+#include "transports/small_exchanges.h"
 #include "transports/stream_memops.h"
 #include "transports/stream_watch.h"
 
@@ -20,7 +21,8 @@ namespace ringfold {
 /// the copy engines, and sets a flag in the sender's memory, which the sender waits for and clears. Flags are 1 or 0,
 /// so that a recorded graph, in which all values are constants, can run again and again. Each flag is cleared before
 /// its other side is told, so it is clear when it is set anew. An exchange first says of all it sends that it is ready,
-/// and pulls from each peer on a stream of its own: no transfer of it waits for another.
+/// and pulls from each peer on a stream of its own: no transfer of it waits for another. A small one is a single kernel
+/// that does the same.
 class PeerEngine {
  public:
   /// `default_device`: of a rank whose programs name no memory.
@@ -64,6 +66,8 @@ class PeerEngine {
   bool sets_by_copy_ = false;
   std::vector<PeerRoutes> programs_;
   std::vector<const PeerRoute*> routes_;  ///< by number - 1
+  std::vector<std::unique_ptr<SmallExchanges>> small_programs_;
+  std::vector<const SmallExchange*> small_;  ///< by number - 1; null for those that are not
   StreamMemops memops_;
   std::unique_ptr<CudaStream> main_;
   std::unique_ptr<CudaStream> rescue_;  ///< sets flags that others wait for in vain

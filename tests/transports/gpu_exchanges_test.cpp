@@ -70,6 +70,22 @@ std::vector<GpuMessage> uneven() {
           {1, 0, 3, 4000, 3, 1}, {1, 0, 2, 5000, 3, 3}, {1, 0, 1, 6000, 3, 2}};
 }
 
+/// Exchanges in which each rank in turn receives little, around what a transport may treat as such, and the others
+/// much.
+std::vector<GpuMessage> lopsided(int ranks, int exchanges) {
+  const std::vector<int64_t> little = {1, 16, 4097, 100000, (1 << 20) - 4, 1 << 20};
+  std::vector<GpuMessage> messages;
+  for (int exchange = 0; exchange < exchanges; ++exchange) {
+    const int64_t bytes = little[static_cast<size_t>(exchange) % little.size()];
+    for (int from = 0; from < ranks; ++from) {
+      for (int to = 0; to < ranks; ++to) {
+        messages.push_back({from, to, 7, to == exchange % ranks ? bytes : bytes + (1 << 20), exchange, exchange});
+      }
+    }
+  }
+  return messages;
+}
+
 /// The same memory goes through eager runs and through a recorded one, with other data each time.
 void check_runs(const std::string& transport, int ranks, const std::vector<GpuMessage>& messages, int exchanges) {
   const auto fabric = gpu_fabric(transport, ranks, kDeadline);
@@ -107,6 +123,12 @@ TEST_CASE("GPU messages of all sizes and tags arrive, eager and recorded") {
 
 TEST_CASE("a GPU exchange may meet several of its peer's") {
   for (const std::string& transport : kTransports) check_runs(transport, 2, uneven(), 4);
+}
+
+TEST_CASE("one end of a GPU exchange may receive little and the other much") {
+  for (const std::string& transport : kTransports) {
+    for (const int ranks : {1, 2, 4}) check_runs(transport, ranks, lopsided(ranks, 12), 12);
+  }
 }
 
 TEST_CASE("two programs share a GPU transport") {
