@@ -7,7 +7,8 @@
 
 namespace ringfold {
 
-/// What a launcher (mpirun, prterun, srun) tells each of the processes that it has started, until this is destroyed.
+/// What a launcher (mpirun, prterun, srun) tells each of the processes that it has started. It hears of the end when the
+/// process ends.
 class Launch {
  public:
   virtual ~Launch() = default;

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -17,6 +16,9 @@ namespace {
 
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
+/// The same at the end of a process that has failed: Open MPI's mpirun, once it ends the others after a loss, answers
+/// nothing and kills them after a second.
+constexpr std::chrono::milliseconds kBriefly{200};
 
 /// What came of a call that does not return by itself. Shared with the library, which may answer too late.
 struct Answer {
@@ -56,6 +58,14 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
+/// At the end of the process, which a launcher reports as failed if it goes without. A launcher that no longer answers
+/// is not waited for: the thread is then ended by the program's end.
+void say_goodbye(int exit_code, void*) {
+  auto answer = std::make_shared<Answer>();
+  std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
+  answer->wait(exit_code == 0 ? kAtOnce : kBriefly);
+}
+
 class PmixLaunch final : public Launch {
  public:
   PmixLaunch() {
@@ -65,21 +75,14 @@ class PmixLaunch final : public Launch {
                    "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "
                    "--mpi=pmix of the same machine",
                    PMIx_Error_string(status));
+    on_exit(say_goodbye, nullptr);
     pmix_proc_t job = self_;
     job.rank = PMIX_RANK_WILDCARD;
     const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);
-    if (!size || size->number == 0) {
-      finalize();
-      throw Error(ExitCode::unavailable, "the launcher's PMIx server does not say how many ranks there are");
-    }
+    RINGFOLD_CHECK(size && size->number > 0, ExitCode::unavailable,
+                   "the launcher's PMIx server does not say how many ranks there are");
     size_ = static_cast<int>(size->number);
   }
-  /// After an error its report comes first: a launcher that has lost a rank leaves little time.
-  ~PmixLaunch() override {
-    if (std::uncaught_exceptions() == 0 || std::atexit(finalize) != 0) finalize();
-  }
-  PmixLaunch(const PmixLaunch&) = delete;
-  PmixLaunch& operator=(const PmixLaunch&) = delete;
 
   int rank() const override { return static_cast<int>(self_.rank); }
   int size() const override { return size_; }
@@ -110,13 +113,6 @@ class PmixLaunch final : public Launch {
     pmix_proc_t other = self_;
     other.rank = static_cast<pmix_rank_t>(rank);
     return other;
-  }
-  /// Without it a launcher reports that this process has failed. One that no longer answers is not waited for: the
-  /// thread is then ended by the program's end.
-  static void finalize() {
-    auto answer = std::make_shared<Answer>();
-    std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
-    answer->wait(kAtOnce);
   }
 
   pmix_proc_t self_{};

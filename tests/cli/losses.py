@@ -81,8 +81,7 @@ class LossesTest(RanksTest):
     def lose(self, ranks, victim, place, deed):
         self.write_experiment(ranks)
         code, said = {'SIGSTOP': (6, 'gives no sign of life'), 'loop': (6, 'shows no progress')}.get(deed, (7, 'has died'))
-        # So many on few cores, which other tests keep busy, may not get to speak within a second.
-        returned, seconds = self.run_drill(ranks, victim, place, deed, options=patient(4) if ranks > 2 else ())
+        returned, seconds = self.run_drill(ranks, victim, place, deed)
         if code == 6:
             self.assertEqual(returned, 6)
         self.assertNotEqual(returned, 0)
