@@ -74,6 +74,7 @@ std::unique_ptr<World> join_world(std::unique_ptr<Launch> launch, const JoinOpti
   hand_in_card(*launch);
   drill(rank, "launch");
   Joined joined = rank == 0 ? host_ranks(*launch, options.deadline) : visit_host(*launch, options.deadline);
+  retire(*launch);
   const auto hub = rank == 0 ? std::make_shared<Hub>(std::move(joined.at_hub), joined.names) : nullptr;
   return make_hub_client(rank, std::move(joined.names), std::move(joined.to_hub), hub);
 }

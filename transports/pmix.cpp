@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -16,8 +18,8 @@ namespace {
 
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
-/// The same at the end of a process that has failed: Open MPI's mpirun, once it ends the others after a loss, answers
-/// nothing and kills them after a second.
+/// The same after an error: Open MPI's mpirun, once it ends its processes after a loss, answers nothing and soon kills
+/// them.
 constexpr std::chrono::milliseconds kBriefly{200};
 
 /// What came of a call that does not return by itself. Shared with the library, which may answer too late.
@@ -58,12 +60,12 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
-/// At the end of the process, which a launcher reports as failed if it goes without. A launcher that no longer answers
-/// is not waited for: the thread is then ended by the program's end.
-void say_goodbye(int exit_code, void*) {
+/// A launcher reports a process as failed that goes without. One that no longer answers is not waited for: the thread
+/// is then ended by the program's end.
+void say_goodbye(std::chrono::milliseconds within) {
   auto answer = std::make_shared<Answer>();
   std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
-  answer->wait(exit_code == 0 ? kAtOnce : kBriefly);
+  answer->wait(within);
 }
 
 class PmixLaunch final : public Launch {
@@ -75,14 +77,21 @@ class PmixLaunch final : public Launch {
                    "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "
                    "--mpi=pmix of the same machine",
                    PMIx_Error_string(status));
-    on_exit(say_goodbye, nullptr);
     pmix_proc_t job = self_;
     job.rank = PMIX_RANK_WILDCARD;
     const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);
-    RINGFOLD_CHECK(size && size->number > 0, ExitCode::unavailable,
-                   "the launcher's PMIx server does not say how many ranks there are");
+    if (!size || size->number == 0) {
+      say_goodbye(kBriefly);
+      throw Error(ExitCode::unavailable, "the launcher's PMIx server does not say how many ranks there are");
+    }
     size_ = static_cast<int>(size->number);
   }
+  /// After an error its report comes first.
+  ~PmixLaunch() override {
+    if (std::uncaught_exceptions() == 0 || std::atexit([] { say_goodbye(kBriefly); }) != 0) say_goodbye(kAtOnce);
+  }
+  PmixLaunch(const PmixLaunch&) = delete;
+  PmixLaunch& operator=(const PmixLaunch&) = delete;
 
   int rank() const override { return static_cast<int>(self_.rank); }
   int size() const override { return size_; }
@@ -91,6 +100,7 @@ class PmixLaunch final : public Launch {
     return host ? host->text : "";
   }
   void publish(const std::string& key, const std::string& text) override {
+    published_[key] = text;
     pmix_value_t value;
     PMIX_VALUE_CONSTRUCT(&value);
     value.type = PMIX_STRING;
@@ -106,6 +116,14 @@ class PmixLaunch final : public Launch {
     if (!published || published->text.empty()) return std::nullopt;
     return published->text;
   }
+  /// The library gives for good what it has once heard of a rank, whatever it is told.
+  void forget_others() override {
+    PMIx_Finalize(nullptr, 0);
+    const pmix_status_t status = PMIx_Init(&self_, nullptr, 0);
+    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable, "the launcher's PMIx server answers no more: {}",
+                   PMIx_Error_string(status));
+    for (const auto& [key, text] : std::map(published_)) publish(key, text);
+  }
 
  private:
   static std::string ours(const std::string& key) { return "ringfold." + key; }
@@ -117,6 +135,7 @@ class PmixLaunch final : public Launch {
 
   pmix_proc_t self_{};
   int size_ = 0;
+  std::map<std::string, std::string> published_;
 };
 
 }  // namespace
