@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -18,8 +17,8 @@ namespace {
 
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
-/// The same after an error: Open MPI's mpirun, once it ends its processes after a loss, answers nothing and soon kills
-/// them.
+/// The same for a process that has failed: Open MPI's mpirun, once it ends its processes after a loss, answers nothing
+/// and soon kills them.
 constexpr std::chrono::milliseconds kBriefly{200};
 
 /// What came of a call that does not return by itself. Shared with the library, which may answer too late.
@@ -60,12 +59,11 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
-/// A launcher reports a process as failed that goes without. One that no longer answers is not waited for: the thread
-/// is then ended by the program's end.
-void say_goodbye(std::chrono::milliseconds within) {
-  auto answer = std::make_shared<Answer>();
-  std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
-  answer->wait(within);
+/// A launcher reports a process as failed that ends without. Nobody waits for its answer but the process's end.
+void say_goodbye() {
+  static Answer& answer = *new Answer;  // NOLINT: the thread may outlive static objects
+  std::thread([] { answer.give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
+  on_exit([](int exit_code, void*) { answer.wait(exit_code == 0 ? kAtOnce : kBriefly); }, nullptr);
 }
 
 class PmixLaunch final : public Launch {
@@ -81,15 +79,12 @@ class PmixLaunch final : public Launch {
     job.rank = PMIX_RANK_WILDCARD;
     const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);
     if (!size || size->number == 0) {
-      say_goodbye(kBriefly);
+      say_goodbye();
       throw Error(ExitCode::unavailable, "the launcher's PMIx server does not say how many ranks there are");
     }
     size_ = static_cast<int>(size->number);
   }
-  /// After an error its report comes first.
-  ~PmixLaunch() override {
-    if (std::uncaught_exceptions() == 0 || std::atexit([] { say_goodbye(kBriefly); }) != 0) say_goodbye(kAtOnce);
-  }
+  ~PmixLaunch() override { say_goodbye(); }
   PmixLaunch(const PmixLaunch&) = delete;
   PmixLaunch& operator=(const PmixLaunch&) = delete;
 
