@@ -2,6 +2,7 @@
 
 #include "lib/drill.h"
 #include "lib/stop.h"
+#include "transports/beat.h"
 
 #include <algorithm>
 #include <limits>
@@ -19,6 +20,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kSlice{20};
 /// How long the ranks of a lost world wait for rank 0 to write what it has.
 constexpr milliseconds kLostEnd{2000};
+/// Those whose rank 0 has died cannot meet at the end: by then each has found out and reported.
+constexpr milliseconds kWithoutHub = 2 * kGrace;
 constexpr int kGoodbyeMs = 500;
 
 }  // namespace
@@ -152,6 +155,8 @@ std::optional<Error> HubLink::lost_within(milliseconds time) {
 
 std::optional<int> HubLink::leave(int exit_code) {
   Lock lock(mutex_);
+  // First what is to be reported: a launcher may end all ranks as soon as some have ended.
+  report_loss(lock);
   end_.meeting = Meeting::end;
   if (end_.entered == 0) {
     send_open(end_);
@@ -163,13 +168,11 @@ std::optional<int> HubLink::leave(int exit_code) {
     const auto now = steady_clock::now();
     if (!patience && (lost_ || stop_requested())) patience = now + kLostEnd;
     if (patience && now > *patience) break;
-    if (lost_ && hub_closed_) break;
+    if (lost_ && hub_closed_ && now > closed_at_ + kWithoutHub) break;
     wait_briefly(lock);
   }
-  // What is still to be reported is reported here; afterwards the caller is gone.
   report_loss(lock);
-  while (is_reporting_) came_.wait(lock);
-  report_ = {};
+  report_ = {};  // the caller is gone from here on
   if (end_.released == 0 || end_.text.empty()) return std::nullopt;
   return std::stoi(end_.text);
 }

@@ -31,16 +31,19 @@ void HubLink::run() {
   report_loss(lock);
 }
 
+/// If there is one; returns once it has been reported, by whichever thread.
 void HubLink::report_loss(Lock& lock) {
-  if (!lost_ || !report_) return;
-  const auto report = std::exchange(report_, {});
-  const Error lost = *lost_;
-  is_reporting_ = true;
-  lock.unlock();
-  report(lost);
-  lock.lock();
-  is_reporting_ = false;
-  came_.notify_all();
+  if (lost_ && report_) {
+    const auto report = std::exchange(report_, {});
+    const Error lost = *lost_;
+    is_reporting_ = true;
+    lock.unlock();
+    report(lost);
+    lock.lock();
+    is_reporting_ = false;
+    came_.notify_all();
+  }
+  while (is_reporting_) came_.wait(lock);
 }
 
 /// Silence, the rank's and the hub's, is added up in small steps: if this process was stopped, that was nobody's.

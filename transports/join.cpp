@@ -17,12 +17,6 @@ namespace ringfold {
 
 namespace {
 
-/// What lives as long as a rank's world. The launcher hears of the end last.
-struct Kept {
-  std::unique_ptr<Launch> launch;
-  std::unique_ptr<Hub> hub;
-};
-
 std::string next_line(std::string_view& rest) {
   const size_t end = rest.find('\n');
   std::string line(rest.substr(0, end));
@@ -80,10 +74,9 @@ std::unique_ptr<World> join_world(std::unique_ptr<Launch> launch, const JoinOpti
   hand_in_card(*launch);
   drill(rank, "launch");
   Joined joined = rank == 0 ? host_ranks(*launch, options.deadline) : visit_host(*launch, options.deadline);
-  const auto kept = std::make_shared<Kept>();
-  kept->launch = std::move(launch);
-  if (rank == 0) kept->hub = std::make_unique<Hub>(std::move(joined.at_hub), joined.names);
-  return make_hub_client(rank, std::move(joined.names), std::move(joined.to_hub), kept);
+  retire(*launch);
+  const auto hub = rank == 0 ? std::make_shared<Hub>(std::move(joined.at_hub), joined.names) : nullptr;
+  return make_hub_client(rank, std::move(joined.names), std::move(joined.to_hub), hub);
 }
 
 }  // namespace ringfold

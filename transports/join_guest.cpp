@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <poll.h>
 #include <thread>
 #include <utility>
@@ -31,8 +32,7 @@ milliseconds left_until(Time end) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - steady_clock::now()));
 }
 
-Meetpoint find_host(Launch& launch, Time end, milliseconds deadline) {
-  Search search(launch, deadline);
+Meetpoint find_host(Launch& launch, Search& search, Time end) {
   for (;;) {
     const auto text = launch.published_by(0, kMeetpointKey, std::min(left_until(end), kAsk));
     if (text) return as_meetpoint(*text);
@@ -63,8 +63,8 @@ class Visit {
     }
   }
 
-  /// The connection at whose other end is rank 0 of our own world.
-  FrameSocket connect(Time end, milliseconds deadline) {
+  /// The connection at whose other end is rank 0 of our own world; nothing if none comes about.
+  std::optional<FrameSocket> connect(Time end) {
     Time stop_at = Time::max();
     while (!doors_.empty() && steady_clock::now() < std::min(end, stop_at)) {
       // A launcher that has lost a rank stops the others: a moment to see whether it was this one.
@@ -87,7 +87,26 @@ class Visit {
       }
       doors_ = std::move(rest);
     }
-    fail(deadline);
+    return std::nullopt;
+  }
+
+  /// Nobody listens there, or somebody else.
+  bool is_refused() const { return doors_.empty() && refused_; }
+
+  [[noreturn]] void fail(milliseconds deadline) const {
+    const std::string mine = name_of_process(rank_);
+    RINGFOLD_CHECK(!is_refused() || point_.host != host_name(), ExitCode::peer_lost,
+                   "{} has died at the rendezvous: it listens no more; {} wanted to connect", point_.name, mine);
+    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous");
+    for (const Door& door : doors_) {
+      RINGFOLD_CHECK(!door.greeted, ExitCode::deadline,
+                     "{} does not answer at the rendezvous (deadline {} ms); {} waits for it", point_.name,
+                     deadline.count(), mine);
+    }
+    std::string tried;
+    for (const std::string& address : addresses_) tried += (tried.empty() ? "" : ", ") + address;
+    throw Error(ExitCode::unavailable, fmt::format("{} cannot reach {} at port {} of {}: is there a firewall?", mine,
+                                                   point_.name, point_.port, tried));
   }
 
  private:
@@ -106,22 +125,6 @@ class Visit {
     writer.put(name_of_process(rank_));
     door.socket.send(hello);
     return door.greeted = true;
-  }
-
-  [[noreturn]] void fail(milliseconds deadline) const {
-    const std::string mine = name_of_process(rank_);
-    RINGFOLD_CHECK(!doors_.empty() || !refused_ || point_.host != host_name(), ExitCode::peer_lost,
-                   "{} has died at the rendezvous: it listens no more; {} wanted to connect", point_.name, mine);
-    RINGFOLD_CHECK(!stop_requested(), ExitCode::interrupted, "interrupted at the rendezvous");
-    for (const Door& door : doors_) {
-      RINGFOLD_CHECK(!door.greeted, ExitCode::deadline,
-                     "{} does not answer at the rendezvous (deadline {} ms); {} waits for it", point_.name,
-                     deadline.count(), mine);
-    }
-    std::string tried;
-    for (const std::string& address : addresses_) tried += (tried.empty() ? "" : ", ") + address;
-    throw Error(ExitCode::unavailable, fmt::format("{} cannot reach {} at port {} of {}: is there a firewall?", mine,
-                                                   point_.name, point_.port, tried));
   }
 
   const Meetpoint& point_;
@@ -162,11 +165,24 @@ std::vector<std::string> wait_for_welcome(FrameSocket& socket, const Meetpoint& 
 
 Joined visit_host(Launch& launch, milliseconds deadline) {
   const Time end = steady_clock::now() + deadline;
-  const Meetpoint point = find_host(launch, end, deadline);
-  Joined joined;
-  joined.to_hub = Visit(point, launch.rank()).connect(end, deadline);
+  Search search(launch, deadline);
+  Meetpoint point = find_host(launch, search, end);
+  std::optional<FrameSocket> to_hub;
+  for (;;) {
+    Visit visit(point, launch.rank());
+    to_hub = visit.connect(end);
+    if (to_hub) break;
+    if (!visit.is_refused() || !has_retired(launch, 0, point.name)) visit.fail(deadline);
+    // An earlier process of rank 0's script has left that behind.
+    search.look({0});
+    std::this_thread::sleep_for(kAsk);
+    if (!stop_requested()) launch.forget_others();
+    point = find_host(launch, search, end);
+  }
   drill(launch.rank(), "rendezvous");
-  joined.names = wait_for_welcome(joined.to_hub, point, launch.size(), end + kHostFirst);
+  Joined joined;
+  joined.names = wait_for_welcome(*to_hub, point, launch.size(), end + kHostFirst);
+  joined.to_hub = std::move(*to_hub);
   return joined;
 }
 

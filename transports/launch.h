@@ -8,6 +8,7 @@
 namespace ringfold {
 
 /// What a launcher (mpirun, prterun, srun) tells each of the processes that it has started, until this is destroyed.
+/// Processes that follow each other in a launcher's script are one rank to it.
 class Launch {
  public:
   virtual ~Launch() = default;
@@ -18,8 +19,11 @@ class Launch {
   /// Makes a text known to all ranks under a key. Call once a key.
   virtual void publish(const std::string& key, const std::string& text) = 0;
   /// What the rank has published, once it has, even if it has ended since; nothing if it has not within this time.
+  /// Either its present process's text or an earlier one's, and the same whenever asked.
   virtual std::optional<std::string> published_by(int rank, const std::string& key,
                                                   std::chrono::milliseconds within) = 0;
+  /// From here on published_by() may give later texts.
+  virtual void forget_others() = 0;
 };
 
 /// Null if this process was not started by a launcher. Throws Error(unavailable), saying what to do, if it was started

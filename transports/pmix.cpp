@@ -7,7 +7,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -17,6 +17,9 @@ namespace {
 
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
+/// The same for a process that has failed: Open MPI's mpirun, once it ends its processes after a loss, answers nothing
+/// and soon kills them.
+constexpr std::chrono::milliseconds kBriefly{200};
 
 /// What came of a call that does not return by itself. Shared with the library, which may answer too late.
 struct Answer {
@@ -56,6 +59,13 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
+/// A launcher reports a process as failed that ends without. Nobody waits for its answer but the process's end.
+void say_goodbye() {
+  static Answer& answer = *new Answer;  // NOLINT: the thread may outlive static objects
+  std::thread([] { answer.give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
+  on_exit([](int exit_code, void*) { answer.wait(exit_code == 0 ? kAtOnce : kBriefly); }, nullptr);
+}
+
 class PmixLaunch final : public Launch {
  public:
   PmixLaunch() {
@@ -69,15 +79,12 @@ class PmixLaunch final : public Launch {
     job.rank = PMIX_RANK_WILDCARD;
     const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);
     if (!size || size->number == 0) {
-      finalize();
+      say_goodbye();
       throw Error(ExitCode::unavailable, "the launcher's PMIx server does not say how many ranks there are");
     }
     size_ = static_cast<int>(size->number);
   }
-  /// After an error its report comes first: a launcher that has lost a rank leaves little time.
-  ~PmixLaunch() override {
-    if (std::uncaught_exceptions() == 0 || std::atexit(finalize) != 0) finalize();
-  }
+  ~PmixLaunch() override { say_goodbye(); }
   PmixLaunch(const PmixLaunch&) = delete;
   PmixLaunch& operator=(const PmixLaunch&) = delete;
 
@@ -88,6 +95,7 @@ class PmixLaunch final : public Launch {
     return host ? host->text : "";
   }
   void publish(const std::string& key, const std::string& text) override {
+    published_[key] = text;
     pmix_value_t value;
     PMIX_VALUE_CONSTRUCT(&value);
     value.type = PMIX_STRING;
@@ -103,6 +111,14 @@ class PmixLaunch final : public Launch {
     if (!published || published->text.empty()) return std::nullopt;
     return published->text;
   }
+  /// The library gives for good what it has once heard of a rank, whatever it is told.
+  void forget_others() override {
+    PMIx_Finalize(nullptr, 0);
+    const pmix_status_t status = PMIx_Init(&self_, nullptr, 0);
+    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable, "the launcher's PMIx server answers no more: {}",
+                   PMIx_Error_string(status));
+    for (const auto& [key, text] : std::map(published_)) publish(key, text);
+  }
 
  private:
   static std::string ours(const std::string& key) { return "ringfold." + key; }
@@ -111,16 +127,10 @@ class PmixLaunch final : public Launch {
     other.rank = static_cast<pmix_rank_t>(rank);
     return other;
   }
-  /// Without it a launcher reports that this process has failed. One that no longer answers is not waited for: the
-  /// thread is then ended by the program's end.
-  static void finalize() {
-    auto answer = std::make_shared<Answer>();
-    std::thread([answer] { answer->give(PMIx_Finalize(nullptr, 0), nullptr); }).detach();
-    answer->wait(kAtOnce);
-  }
 
   pmix_proc_t self_{};
   int size_ = 0;
+  std::map<std::string, std::string> published_;
 };
 
 }  // namespace

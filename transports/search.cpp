@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kKey = "card";
-/// Until then ranks may just be slow to start, and cards be those of earlier processes of a script.
+constexpr const char* kRetiredKey = "retired";
+/// Until then ranks may just be slow to start.
 constexpr milliseconds kPatience{3000};
 constexpr milliseconds kBetweenLooks{250};
 /// For a card that is there.
@@ -63,6 +64,12 @@ void hand_in_card(Launch& launch, const std::string& away, ExitCode code) {
   launch.publish(kKey, as_text({name_of_process(launch.rank()), here(), getpid(), away, code}));
 }
 
+void retire(Launch& launch) { launch.publish(kRetiredKey, name_of_process(launch.rank())); }
+
+bool has_retired(Launch& launch, int rank, const std::string& name) {
+  return launch.published_by(rank, kRetiredKey, kAtOnce) == name;
+}
+
 Search::Search(Launch& launch, milliseconds deadline)
     : launch_(launch),
       deadline_(deadline),
@@ -81,9 +88,13 @@ void Search::look(const std::vector<int>& missing) {
 }
 
 const Card* Search::card_of(int rank) {
-  if (const auto known = cards_.find(rank); known != cards_.end()) return &known->second;
-  const auto text = launch_.published_by(rank, kKey, kAtOnce);
-  return text ? &cards_.emplace(rank, as_card(*text)).first->second : nullptr;
+  if (!cards_.contains(rank)) {
+    const auto text = launch_.published_by(rank, kKey, kAtOnce);
+    if (!text) return nullptr;
+    cards_[rank] = as_card(*text);
+  }
+  const Card& card = cards_[rank];
+  return has_ended(card) && has_retired(launch_, rank, card.name) ? nullptr : &card;
 }
 
 void Search::judge(int rank) {

@@ -23,6 +23,12 @@ struct Card {
 /// Makes this rank's card known to the others.
 void hand_in_card(Launch& launch, const std::string& away = "", ExitCode code = ExitCode::ok);
 
+/// Once the ranks have met: what this process has published before serves no other any more, though some launchers keep
+/// it for the processes that follow in its script.
+void retire(Launch& launch);
+/// Whether the rank's process of this name has retired.
+bool has_retired(Launch& launch, int rank, const std::string& name);
+
 /// Finds out, for a rank at the rendezvous, what has become of others that do not come.
 class Search {
  public:

@@ -142,6 +142,16 @@ class Processes(RanksTest):
             line, = self.ours(done.stderr)
             self.assertRegex(line, said)
 
+    def test_programs_that_follow_each_other_in_a_script(self):
+        # PMIx remembers what earlier ones have published, and a rank may come to the next one long before another.
+        self.write('long.yaml', LONG.replace('RANKS', '3'))
+        script = ('for late in 3 0 1 0; do [ $PMIX_RANK = $late ] && sleep 4; '
+                  '"$0" run long.yaml inputs.seed=1 --out out.$late.$((n += 1)) || exit; done')
+        done = self.launch_command(['-n', '3', 'bash', '-c', script, PROGRAM])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.ours(done.stderr), [])
+        self.assertEqual(len([self.rows(path.name) for path in self.folder.glob('out.*')]), 4)
+
     def test_different_builds(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
         other = self.folder / 'other_build'

@@ -1,5 +1,6 @@
 """Ranks of mpirun that stop or hang, mpirun that dies, and what survivors of any loss return."""
 
+import os
 import signal
 import time
 
@@ -55,7 +56,10 @@ class Stops(LossesTest):
         end = time.monotonic() + TOLD
         while self.running() and time.monotonic() < end:
             time.sleep(0.05)
-        self.assertEqual(self.running(), [])
+        left = self.running()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(left, [])
 
 
 if __name__ == '__main__':

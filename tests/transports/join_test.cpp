@@ -46,13 +46,16 @@ class FakeLaunch final : public Launch {
     board_.changed.notify_all();
   }
   std::optional<std::string> published_by(int rank, const std::string& key, milliseconds within) override {
-    return board_.wait_for(rank, key, within);
+    const auto text = board_.wait_for(rank, key, within);
+    return text ? std::optional(heard_.emplace(std::pair(rank, key), *text).first->second) : std::nullopt;
   }
+  void forget_others() override { heard_.clear(); }
 
  private:
   Board& board_;
   int rank_;
   int size_;
+  std::map<std::pair<int, std::string>, std::string> heard_;  // as PMIx does, it gives the same again
 };
 
 /// Each of `ranks` joins a world of `size`; what each threw, as "CODE: text".
@@ -137,6 +140,20 @@ TEST_CASE("stopped at the rendezvous, ranks tell one that lives from one that ma
   CHECK(join(board, {0}, 2, milliseconds(30000)).at(0) ==
         fmt::format("130: interrupted at the rendezvous: {} has not come", name_of_process(1)));
   clear_stop();
+}
+
+TEST_CASE("where an earlier rank 0 of a script listened misleads nobody") {
+  Board board;
+  CHECK(join(board, {0, 1}, 2, milliseconds(30000)) == std::map<int, std::string>{{0, ""}, {1, ""}});
+  std::map<int, std::string> rank_0;
+  {
+    const std::jthread late([&] {
+      std::this_thread::sleep_for(milliseconds(500));
+      rank_0 = join(board, {0}, 2, milliseconds(30000));
+    });
+    CHECK(join(board, {1}, 2, milliseconds(30000)).at(1) == "");
+  }
+  CHECK(rank_0.at(0) == "");
 }
 
 TEST_CASE("a host that cannot be reached is an error that says what was tried") {
