@@ -15,7 +15,7 @@ std::vector<KeySpec> problem_keys() {
       {.path = "problem.sequences",
        .type = KeyType::list,
        .is_required = true,
-       .unless = "rounds",
+       .unless = "problem.rounds",
        .help = "the batch, at least one sequence"},
       {.path = "problem.sequences[]", .type = KeyType::map, .help = "one sequence"},
       {.path = "problem.sequences[].query",
