@@ -122,6 +122,13 @@ class Rows(ProgramTest):
                           '--out', placement)
             self.assertEqual([row['status'] for row in self.rows(placement)], ['passed'] * 3)
 
+    def test_ranks_with_nothing_to_do_without_reuse_of_memory(self):
+        """Where the first rank holds nothing, the others still get buffers."""
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', 'problem.sequences=[{query: 0}, {query: 1}, {query: 1}]',
+                      'problem.placement=zigzag', 'cluster.sp=2', 'strategies=[{all_gather: {layout: zigzag}}]',
+                      'problem.mask={window: 5}', 'passes={reuse: off}', '--out', 'out')
+
     def test_known_answers_and_sampled_rows(self):
         self.write('small.yaml', SMALL)
         for generate in ('gauss', 'peaked', 'count', 'needle'):
