@@ -6,6 +6,7 @@
 #include "experiments/report_error.h"
 #include "experiments/run_command.h"
 #include "experiments/spec.h"
+#include "experiments/streams.h"
 #include "lib/error.h"
 #include "transports/join.h"
 #include "transports/launch.h"
@@ -164,6 +165,7 @@ ExitCode run(int argc, char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  fill_standard_streams();
   // Before anything of CUDA starts: by default streams share 8 hardware queues, where one that waits for another rank
   // holds up what stands behind it, possibly for ever.
   (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);

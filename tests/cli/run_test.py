@@ -258,6 +258,17 @@ class Refusals(ProgramTest):
             self.ringfold('run', 'small.yaml', '--out', 'out', code=1, stdout=full)
         self.assertEqual(len(self.rows('out')), 3)
 
+    def test_nobody_reads_the_progress(self):
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', '--out', 'out',
+                      preexec_fn=lambda: os.dup2(os.open('/dev/full', os.O_WRONLY), 2))
+        self.assertEqual(len(self.rows('out')), 3)
+
+    def test_no_file_takes_the_place_of_a_closed_stream(self):
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', '--out', 'out', code=1, preexec_fn=lambda: os.closerange(0, 3))
+        self.assertEqual(len(self.rows('out')), 3)
+
 
 class Defaults(ProgramTest):
     def test_results_go_to_a_folder_named_for_experiment_and_time(self):
