@@ -9,6 +9,7 @@ constexpr int64_t kMaxHeads = int64_t{1} << 20;
 constexpr int64_t kMaxChannels = int64_t{1} << 16;
 constexpr int64_t kMaxCount = 1'000'000;
 constexpr int64_t kMaxRounds = 10'000;
+constexpr double kLeastSoftcap = 1e-30;  // kernels divide by it in fp32
 
 std::vector<KeySpec> problem_keys() {
   return {
@@ -77,8 +78,9 @@ std::vector<KeySpec> problem_keys() {
        .help = "factor of q k before the softmax; without it 1 / sqrt(dim)"},
       {.path = "problem.softcap",
        .type = KeyType::number,
-       .low = 0,
+       .low = kLeastSoftcap,
        .high = 1e6,
+       .low_is_allowed = true,
        .help = "logits t become softcap tanh(t / softcap)"},
   };
 }
