@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -123,6 +124,16 @@ ExitCode refuse(const Error& error) {
   throw error;
 }
 
+/// CLI11 would say of a word that it does not know that a command is missing.
+void refuse_unknown_word(const CLI::App& program, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "-";
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  const bool is_known = word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end();
+  RINGFOLD_CHECK(is_known, ExitCode::usage, "unknown command {}; {}allowed: {}", in_quotes(word),
+                 suggestion(word, names), join(names, " | "));
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App program;
   program.formatter_fn([](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(""); });
@@ -145,6 +156,7 @@ ExitCode run(int argc, char** argv) {
   add_export(program, what, action);
   add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
   try {
+    refuse_unknown_word(program, argc, argv);
     program.parse(argc, argv);
     if (program.got_subcommand("run")) check_run_options(run_options);
   } catch (const CLI::Success& success) {

@@ -214,6 +214,7 @@ class Refusals(ProgramTest):
             done = self.ringfold(*arguments, code=2)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
             self.assertEqual(done.stdout, '')
+        self.assertIn("unknown command 'paln'; did you mean 'plan'?", self.ringfold('paln', code=2).stderr)
 
     def test_configuration(self):
         self.write('small.yaml', SMALL)
