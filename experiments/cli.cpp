@@ -6,12 +6,14 @@
 #include "experiments/report_error.h"
 #include "experiments/run_command.h"
 #include "experiments/spec.h"
+#include "experiments/streams.h"
 #include "lib/error.h"
 #include "transports/join.h"
 #include "transports/launch.h"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -122,6 +124,16 @@ ExitCode refuse(const Error& error) {
   throw error;
 }
 
+/// CLI11 would say of a word that it does not know that a command is missing.
+void refuse_unknown_word(const CLI::App& program, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "-";
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  const bool is_known = word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end();
+  RINGFOLD_CHECK(is_known, ExitCode::usage, "unknown command {}; {}allowed: {}", in_quotes(word),
+                 suggestion(word, names), join(names, " | "));
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App program;
   program.formatter_fn([](const CLI::App*, const std::string&, CLI::AppFormatMode) { return help_text(""); });
@@ -144,6 +156,7 @@ ExitCode run(int argc, char** argv) {
   add_export(program, what, action);
   add_command(program, "doctor")->callback([&] { action = [] { return doctor_command(); }; });
   try {
+    refuse_unknown_word(program, argc, argv);
     program.parse(argc, argv);
     if (program.got_subcommand("run")) check_run_options(run_options);
   } catch (const CLI::Success& success) {
@@ -164,6 +177,7 @@ ExitCode run(int argc, char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  fill_standard_streams();
   // Before anything of CUDA starts: by default streams share 8 hardware queues, where one that waits for another rank
   // holds up what stands behind it, possibly for ever.
   (void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);

@@ -1,6 +1,7 @@
 #include "experiments/commands.h"
 #include "experiments/compare_output.h"
 #include "experiments/printable.h"
+#include "experiments/streams.h"
 #include "experiments/text.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace ringfold {
 namespace {
 
 void check_usable(const Side& side) {
-  fmt::print(stderr, "{}", unusable_text(side.summary));
+  tell(unusable_text(side.summary));
   require_rows(side.summary, side.source);
 }
 
@@ -25,7 +26,7 @@ void warn_of_same_files(const Side& a, const Side& b) {
       return std::filesystem::equivalent(file, other, error) && a.revisions == b.revisions;
     };
     if (std::any_of(b.files.begin(), b.files.end(), is_same)) {
-      fmt::print(stderr, "A and B are the same results: {}\n", printable(file));
+      tell("A and B are the same results: {}\n", printable(file));
       return;
     }
   }

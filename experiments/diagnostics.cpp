@@ -1,5 +1,7 @@
 #include "experiments/diagnostics.h"
 
+#include "experiments/printable.h"
+
 #include <algorithm>
 #include <numeric>
 
@@ -49,8 +51,9 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 ConfigurationError::ConfigurationError(std::string_view file, std::vector<Diagnostic> diagnostics)
     : Error(ExitCode::configuration, format_lines(file, diagnostics)), diagnostics_(std::move(diagnostics)) {}
 
-void Diagnostics::add(const Mark& mark, std::string message) {
-  if (!full()) all_.insert({mark, std::move(message)});
+void Diagnostics::add(const Mark& mark, std::string_view message) {
+  // It may quote a stranger's file.
+  if (!full()) all_.insert({mark, printable(message)});
 }
 
 void Diagnostics::throw_if_any(std::string_view file) const {

@@ -40,7 +40,7 @@ class Diagnostics {
   /// So many are kept and printed; the rest is counted.
   static constexpr size_t kLimit = 1000;
 
-  void add(const Mark& mark, std::string message);
+  void add(const Mark& mark, std::string_view message);
   bool empty() const { return all_.empty(); }
   bool full() const { return all_.size() >= kLimit; }
   /// Throws ConfigurationError if there are any.

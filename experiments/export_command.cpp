@@ -3,6 +3,7 @@
 #include "experiments/csv.h"
 #include "experiments/printable.h"
 #include "experiments/result_reader.h"
+#include "experiments/streams.h"
 #include "experiments/text.h"
 
 #include <fmt/format.h>
@@ -67,7 +68,7 @@ void collect(const std::string& path, Columns& columns, CellStore& store) {
       store.end_row();
     });
   }
-  fmt::print(stderr, "{}", unusable_text(summary));
+  tell(unusable_text(summary));
   require_rows(summary, path);
 }
 

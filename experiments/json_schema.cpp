@@ -35,6 +35,7 @@ class SchemaMaker {
     for (const KeySpec* key : keys_under(path)) {
       const std::string name(last_part(key->path));
       if (key->is_required && key->unless.empty()) required.push_back(name);
+      if (!key->unless.empty()) schema["anyOf"] = either(name, std::string(last_part(key->unless)));
       schema["properties"][name] = key_of(*key);
     }
     if (!required.empty()) schema["required"] = required;
@@ -42,6 +43,11 @@ class SchemaMaker {
   }
 
  private:
+  /// The key, or the list that may stand in its place; as a word that other key says its default, and nothing.
+  static json either(const std::string& name, const std::string& other) {
+    return {{{"required", {name}}}, {{"required", {other}}, {"properties", {{other, {{"type", "array"}}}}}}};
+  }
+
   json key_of(const KeySpec& key) const {
     json schema = value_of(key);
     schema["description"] = key.help;

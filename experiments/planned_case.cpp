@@ -36,8 +36,9 @@ Schedule prove_and_improve(const Case& item, Schedule schedule) {
     schedule = pass.apply(std::move(schedule), rates);
     prove(schedule, fmt::format("after pass {}", pass.name));
   }
-  const bool has_buffers =
-      !schedule.ranks.empty() && (!schedule.ranks[0].offsets.empty() || schedule.ranks[0].blocks.empty());
+  const bool has_buffers = std::all_of(schedule.ranks.begin(), schedule.ranks.end(), [](const Program& program) {
+    return program.offsets.size() == program.blocks.size();
+  });
   if (!has_buffers) {
     schedule = assign_buffers(std::move(schedule), /*reuse=*/false);
     prove(schedule, "with buffers");

@@ -9,13 +9,14 @@ constexpr int64_t kMaxHeads = int64_t{1} << 20;
 constexpr int64_t kMaxChannels = int64_t{1} << 16;
 constexpr int64_t kMaxCount = 1'000'000;
 constexpr int64_t kMaxRounds = 10'000;
+constexpr double kLeastSoftcap = 1e-30;  // kernels divide by it in fp32
 
 std::vector<KeySpec> problem_keys() {
   return {
       {.path = "problem.sequences",
        .type = KeyType::list,
        .is_required = true,
-       .unless = "rounds",
+       .unless = "problem.rounds",
        .help = "the batch, at least one sequence"},
       {.path = "problem.sequences[]", .type = KeyType::map, .help = "one sequence"},
       {.path = "problem.sequences[].query",
@@ -77,8 +78,9 @@ std::vector<KeySpec> problem_keys() {
        .help = "factor of q k before the softmax; without it 1 / sqrt(dim)"},
       {.path = "problem.softcap",
        .type = KeyType::number,
-       .low = 0,
+       .low = kLeastSoftcap,
        .high = 1e6,
+       .low_is_allowed = true,
        .help = "logits t become softcap tanh(t / softcap)"},
   };
 }

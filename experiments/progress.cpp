@@ -1,11 +1,11 @@
 #include "experiments/progress.h"
 
+#include "experiments/streams.h"
 #include "experiments/text.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 #include <unistd.h>
@@ -36,9 +36,8 @@ std::string Progress::time_left() const {
 }
 
 void Progress::clear() {
-  if (is_shown_) fmt::print(stderr, "\r\x1b[K");
+  if (is_shown_) tell("\r\x1b[K");
   is_shown_ = false;
-  std::fflush(stderr);
 }
 
 void Progress::show(const std::string& doing, double unfinished) {
@@ -50,8 +49,7 @@ void Progress::show(const std::string& doing, double unfinished) {
   std::string line = fmt::format("[{}{}] {}/{} {}{}", std::string(filled, '='), std::string(kBarColumns - filled, ' '),
                                  finished_, cases_, doing, time_left());
   if (static_cast<int>(line.size()) >= columns_) line.resize(static_cast<size_t>(std::max(columns_ - 1, 0)));
-  fmt::print(stderr, "\r\x1b[K{}", line);
-  std::fflush(stderr);
+  tell("\r\x1b[K{}", line);
   is_shown_ = true;
   last_shown_ = now;
 }
@@ -61,14 +59,12 @@ void Progress::finished(const std::string& label, const std::string& outcome) {
   done_ = std::max(done_, static_cast<double>(finished_));
   if (columns_ > 0 || !leads_) return;
   const std::string left = finished_ < cases_ ? time_left() : "";
-  fmt::print(stderr, "[{}/{}] {}: {}{}\n", finished_, cases_, label, outcome, left);
-  std::fflush(stderr);
+  tell("[{}/{}] {}: {}{}\n", finished_, cases_, label, outcome, left);
 }
 
 void Progress::note(const std::string& text) {
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  tell("{}\n", text);
 }
 
 }  // namespace ringfold

@@ -10,6 +10,7 @@
 #include "experiments/reproduce.h"
 #include "experiments/results.h"
 #include "experiments/sha256.h"
+#include "experiments/streams.h"
 #include "experiments/table.h"
 #include "experiments/team.h"
 #include "experiments/text.h"
@@ -166,7 +167,7 @@ ExitCode run_with(Team& team, const RunOptions& options) {
   Results& results = *written.results;
   if (options.resume) results.sort_by(order_of(experiment));
   print_table(results.rows());
-  fmt::print(stderr, "results: {}/results.jsonl\n", results.folder());
+  tell("results: {}/results.jsonl\n", results.folder());
   if (written.timeline != nullptr) written.timeline->write();
   return exit_of(results.rows());
 }
@@ -185,8 +186,7 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
   World& world = *team.world();
   const std::string name = world.name_of(world.rank());
   world.on_lost([&](const Error& error) {
-    fmt::print(stderr, "ringfold: {}: {}\n", name, error.what());
-    std::fflush(stderr);
+    tell("ringfold: {}: {}\n", name, error.what());
     end_after_grace(error.code());
   });
   const PatientInterrupts interrupts(world);
@@ -213,7 +213,7 @@ ExitCode run_in_world(Team& team, const RunOptions& options) {
 /// However the run ends.
 struct DrillNotice {
   ~DrillNotice() {
-    if (const std::optional<std::string> missed = missed_drill()) fmt::print(stderr, "ringfold: {}\n", *missed);
+    if (const std::optional<std::string> missed = missed_drill()) tell("ringfold: {}\n", *missed);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "experiments/commands.h"
 #include "experiments/printable.h"
 #include "experiments/result_reader.h"
+#include "experiments/streams.h"
 #include "experiments/table.h"
 #include "experiments/text.h"
 
@@ -59,7 +60,7 @@ ExitCode show_command(const std::string& path) {
     ReadSummary summary;
     std::vector<Row> rows;
     read_result_file(file, summary, [&](Row& row, const RowPlace&) { rows.push_back(slim(row)); });
-    fmt::print(stderr, "{}", unusable_text(summary));
+    tell(unusable_text(summary));
     all.rows += summary.rows;
     all.unusable += summary.unusable;
     if (rows.empty()) continue;

@@ -37,7 +37,7 @@ struct KeySpec {
   std::string_view path{};  ///< dotted; "[]" stands for an index
   KeyType type = KeyType::map;
   bool is_required = false;         ///< within the map around it
-  std::string_view unless{};        ///< the key beside it that stands in its place
+  std::string_view unless{};        ///< path of the key beside it that stands in its place
   std::string_view default_text{};  ///< as YAML; empty: absent unless given
   int64_t min = 0;                  ///< integer: inclusive
   int64_t max = 0;

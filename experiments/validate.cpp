@@ -40,7 +40,7 @@ class Validator {
     for (const KeySpec* key : keys) {
       const std::string name(last_part(key->path));
       if (node.find(name) != nullptr) continue;
-      if (key->is_required && (key->unless.empty() || node.find(std::string(key->unless)) == nullptr)) {
+      if (key->is_required && !is_replaced(node, *key)) {
         diagnostics_.add(node.mark, fmt::format("{} is missing; it takes {}", shown(*key), allowed_text(*key)));
       } else if (!key->is_required && !key->default_text.empty()) {
         out[name] = value_of(default_of(*key), *key);
@@ -72,6 +72,16 @@ class Validator {
 
   static bool is_text(const YamlNode& node) { return node.kind == YamlNode::Kind::scalar && !node.text.empty(); }
   static bool is_plain(const YamlNode& node) { return node.kind == YamlNode::Kind::scalar && !node.is_quoted; }
+  static bool is_default(const YamlNode& node, const KeySpec& key) {
+    return is_plain(node) && !key.default_text.empty() && node.text == key.default_text;
+  }
+
+  /// Whether the key that may stand in this one's place does: its default, written out, does not.
+  static bool is_replaced(const YamlNode& map, const KeySpec& key) {
+    if (key.unless.empty()) return false;
+    const YamlNode* other = map.find(std::string(last_part(key.unless)));
+    return other != nullptr && !is_default(*other, *find_key(key.unless));
+  }
 
   /// The path as a file would say it: with the index of the item at hand.
   std::string shown(std::string_view path) const {
@@ -106,7 +116,7 @@ class Validator {
   }
 
   json list_of(const YamlNode& node, const KeySpec& key) {
-    if (is_plain(node) && !key.default_text.empty() && node.text == key.default_text) return json::parse(node.text);
+    if (is_default(node, key)) return json::parse(node.text);
     if (node.kind != YamlNode::Kind::list || node.items.empty()) return refuse(node, key);
     const KeySpec* item_key = find_key(std::string(key.path) + "[]");
     json out = json::array();

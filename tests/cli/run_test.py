@@ -122,6 +122,13 @@ class Rows(ProgramTest):
                           '--out', placement)
             self.assertEqual([row['status'] for row in self.rows(placement)], ['passed'] * 3)
 
+    def test_ranks_with_nothing_to_do_without_reuse_of_memory(self):
+        """Where the first rank holds nothing, the others still get buffers."""
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', 'problem.sequences=[{query: 0}, {query: 1}, {query: 1}]',
+                      'problem.placement=zigzag', 'cluster.sp=2', 'strategies=[{all_gather: {layout: zigzag}}]',
+                      'problem.mask={window: 5}', 'passes={reuse: off}', '--out', 'out')
+
     def test_known_answers_and_sampled_rows(self):
         self.write('small.yaml', SMALL)
         for generate in ('gauss', 'peaked', 'count', 'needle'):
@@ -207,6 +214,7 @@ class Refusals(ProgramTest):
             done = self.ringfold(*arguments, code=2)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
             self.assertEqual(done.stdout, '')
+        self.assertIn("unknown command 'paln'; did you mean 'plan'?", self.ringfold('paln', code=2).stderr)
 
     def test_configuration(self):
         self.write('small.yaml', SMALL)
@@ -249,6 +257,17 @@ class Refusals(ProgramTest):
         self.write('small.yaml', SMALL)
         with open('/dev/full', 'w') as full:
             self.ringfold('run', 'small.yaml', '--out', 'out', code=1, stdout=full)
+        self.assertEqual(len(self.rows('out')), 3)
+
+    def test_nobody_reads_the_progress(self):
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', '--out', 'out',
+                      preexec_fn=lambda: os.dup2(os.open('/dev/full', os.O_WRONLY), 2))
+        self.assertEqual(len(self.rows('out')), 3)
+
+    def test_no_file_takes_the_place_of_a_closed_stream(self):
+        self.write('small.yaml', SMALL)
+        self.ringfold('run', 'small.yaml', '--out', 'out', code=1, preexec_fn=lambda: os.closerange(0, 3))
         self.assertEqual(len(self.rows('out')), 3)
 
 

@@ -16,6 +16,12 @@ TEST_CASE("errors come in the order of their places, each once; overrides after 
                     "f:9:1: error: a\nf:9:2: error: b\nf:10:1: error: c\noverride:1:7: error: o");
 }
 
+TEST_CASE("an error is one line without controls, whatever it quotes") {
+  Diagnostics diagnostics;
+  diagnostics.add({0, 1, 1}, "tensor '\x1b[31m\n' has no shape");
+  CHECK_THROWS_WITH(diagnostics.throw_if_any("f"), "f:1:1: error: tensor '\\x1b[31m\\n' has no shape");
+}
+
 TEST_CASE("quoted texts fit on one line") {
   CHECK(in_quotes("a b") == "'a b'");
   CHECK(in_quotes("a\nb\x1b") == "'a\\nb\\x1b'");
