@@ -17,7 +17,8 @@ struct Rule {
 const std::map<std::string, Rule> kRules = {
     {"lib", {{"lib"}, {"fmt"}}},
     {"strategies", {{"lib", "strategies"}, {}}},
-    {"transports", {{"lib", "transports"}, {"nccl.h", "ucp", "ucs", "uct", "pmix.h", "cuda", "cuda.h", "cuda_runtime.h"}}},
+    {"transports",
+     {{"lib", "transports"}, {"nccl.h", "ucp", "ucs", "uct", "pmix.h", "cuda", "cuda.h", "cuda_runtime.h"}}},
     {"kernels",
      {{"lib", "kernels"},
       {"Eigen", "libxsmm.h", "immintrin.h", "arm_neon.h", "cuda.h", "cuda_runtime.h", "cuda_bf16.h", "cuda_fp16.h",
