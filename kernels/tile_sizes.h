@@ -9,7 +9,7 @@
 
 namespace ringfold {
 
-// Measured on Zen 3 and in the reports that docs/kernels.md names; all multiples of kLanes.
+// docs/kernels.md says what was measured; all multiples of kLanes.
 inline constexpr int kLanes = 16;        ///< rows of queries are rounded up to this
 inline constexpr int kTileRows = 48;     ///< queries (token, head) for which a tile has space: VectorOps::tile_rows
 inline constexpr int kTileKeys = 256;    ///< keys of a tile

@@ -40,6 +40,11 @@ bool CudaStream::is_captured() const {
   return status != cudaStreamCaptureStatusNone;
 }
 
+void upload(std::byte* to, const void* from, size_t bytes) {
+  RINGFOLD_CUDA(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice));
+  RINGFOLD_CUDA(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before small copies are there
+}
+
 std::shared_ptr<std::byte> device_zeros(int64_t bytes) {
   int device = 0;
   void* memory = nullptr;

@@ -50,6 +50,10 @@ class CudaStream {
   cudaStream_t stream_ = nullptr;
 };
 
+/// From the host to the current device. Is there when it returns, for streams that do not wait for the default one,
+/// too.
+void upload(std::byte* to, const void* from, size_t bytes);
+
 /// Zeros on the current device, which other devices and processes may be let into.
 std::shared_ptr<std::byte> device_zeros(int64_t bytes);
 

@@ -1,5 +1,5 @@
 // peer_copy: ranks are threads or processes of one host, each with a GPU; exchanges are pulls by the copy engines of
-// whoever receives, over peer-mapped memory. No multiprocessor works for them. See peer_engine.h.
+// whoever receives, over peer-mapped memory; small ones are a kernel that pulls by itself. See peer_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
 #include "transports/gpu_link_rates.h"

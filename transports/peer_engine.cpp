@@ -53,8 +53,7 @@ void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const
   kept_->keep(memory.data);
   kept_->keep(routes.flags);
   const uint32_t one = 1;
-  RINGFOLD_CUDA(cudaMemcpy(last_word(routes), &one, sizeof one, cudaMemcpyHostToDevice));
-  RINGFOLD_CUDA(cudaStreamSynchronize(nullptr));  // small copies may be under way, and other streams do not wait
+  upload(last_word(routes), &one, sizeof one);
   std::byte* flag = routes.any_remote_flag;
   if (flag != nullptr && !StreamMemops::can_write(main_->get(), flag)) sets_by_copy_ = true;
   for (const PeerRoute& route : routes.exchanges) {

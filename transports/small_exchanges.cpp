@@ -83,18 +83,17 @@ SmallExchanges::SmallExchanges(std::span<const PeerRoute> routes, uint32_t first
     const int64_t bytes = most_from_one_peer(route);
     exchanges_.push_back(bytes <= kMostBytes ? lists.add(route, bytes) : SmallExchange{});
   }
-  const auto upload = [&]<typename T>(const std::vector<T>& list) {
+  const auto table_of = [&]<typename T>(const std::vector<T>& list) {
     const size_t bytes = list.size() * sizeof(T);
     tables_.push_back(device_zeros(static_cast<int64_t>(std::max(bytes, sizeof(T)))));
-    RINGFOLD_CUDA(cudaMemcpy(tables_.back().get(), list.data(), bytes, cudaMemcpyHostToDevice));
-    RINGFOLD_CUDA(cudaStreamSynchronize(nullptr));  // small copies may be under way, and other streams do not wait
+    upload(tables_.back().get(), list.data(), bytes);
     return reinterpret_cast<T*>(tables_.back().get());
   };
-  const SmallTables tables{upload(lists.copies),
-                           upload(lists.meetings),
-                           upload(lists.lanes),
-                           upload(lists.departures),
-                           upload(std::vector<uint32_t>(lists.meetings.size() + exchanges_.size())),
+  const SmallTables tables{table_of(lists.copies),
+                           table_of(lists.meetings),
+                           table_of(lists.lanes),
+                           table_of(lists.departures),
+                           table_of(std::vector<uint32_t>(lists.meetings.size() + exchanges_.size())),
                            word(begun),
                            word(ended)};
   for (size_t i = 0; i < exchanges_.size(); ++i) {
