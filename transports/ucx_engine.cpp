@@ -133,9 +133,12 @@ void UcxEngine::enqueue(const BoundExchange& exchange, std::atomic<bool>& done) 
   throw_if_over();
   check(exchange);
   done.store(false, std::memory_order_relaxed);
-  queue_.push_back({&exchange, &done});
   outstanding_.store(outstanding_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (working()) return;
+  if (working()) {
+    queue_.push_back({&exchange, &done});
+    return;
+  }
+  start({&exchange, &done});
   advance();
   if (working()) progress();
 }

@@ -95,7 +95,7 @@ class UcxEngine {
   template <typename Call>
   void call_library(Call&& call);
   void advance();
-  void start();
+  void start(Enqueued next);
   void receive_all(const std::vector<Transfer>& transfers);
   void send_all(const std::vector<Transfer>& transfers, size_t first);
   void end(Slot& slot, ucs_status_t status, size_t bytes);
