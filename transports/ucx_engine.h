@@ -103,6 +103,7 @@ class UcxEngine {
   void throw_if_over();
   template <typename Done>
   void drive_until(Done&& ended);
+  void rest() const;
   void sleep(std::chrono::milliseconds at_most);
   UcxHelper::Found look();
   UcxHelper::Found look_inside();
@@ -138,6 +139,7 @@ class UcxEngine {
   size_t request_stride_ = 0;
   int64_t unfinished_ = 0;  ///< transfers of `current_` that have not ended well
   int64_t in_library_ = 0;
+  bool are_small_ = false;  ///< the messages of `current_`
   bool closed_ = false;
   bool may_abort_ = false;  ///< the library, if a peer is lost
   bool is_broken_ = false;  ///< the library has: the worker must not be touched any more

@@ -3,6 +3,7 @@
 #include "transports/liveness.h"
 #include "transports/ucx_engine.h"
 
+#include <algorithm>
 #include <string>
 
 namespace ringfold {
@@ -10,10 +11,10 @@ namespace ringfold {
 namespace {
 
 /// While many receives are posted, messages pile up: beyond what the first level cache holds, each costs a tenth to a
-/// fifth more. So what has come is taken in after every few. Not messages this small: UCX puts one that comes before
-/// its receive aside, by a copy.
-constexpr int64_t kSmallBytes = 256;
+/// fifth more. So what has come is taken in after every few. Not if they are small: UCX puts a message that comes
+/// before its receive aside, by a copy.
 constexpr size_t kReceivesALook = 4;
+constexpr int64_t kSmallBytes = 256;
 
 }  // namespace
 
@@ -56,6 +57,8 @@ void UcxEngine::start(Enqueued next) {
     const bool sends = i >= receives;
     slots_[i] = {this, sends ? &exchange.sends[i - receives] : &exchange.receives[i], sends, false, false};
   }
+  const auto is_small = [](const Slot& slot) { return slot.transfer->bytes <= kSmallBytes; };
+  are_small_ = std::ranges::all_of(slots_, is_small);
   if (requests_.size() < (count + 1) * request_stride_) requests_.resize((count + 1) * request_stride_);
   unfinished_ = static_cast<int64_t>(count);
   in_library_ += unfinished_;
@@ -79,7 +82,7 @@ void UcxEngine::receive_all(const std::vector<Transfer>& transfers) {
   ucp_worker_h worker = worker_.get();
   Slot* slot = slots_.data();
   std::byte* request = requests_.data() + request_stride_;
-  size_t larger = 0;
+  size_t count = 0;
   for (const Transfer& transfer : transfers) {
     slot->in_library = true;
     receive_parameters_.user_data = slot;
@@ -94,7 +97,7 @@ void UcxEngine::receive_all(const std::vector<Transfer>& transfers) {
     if (UCS_PTR_IS_ERR(posted)) end(*slot, UCS_PTR_STATUS(posted), 0);
     ++slot;
     request += request_stride_;
-    if (transfer.bytes <= kSmallBytes || ++larger % kReceivesALook != 0) continue;
+    if (are_small_ || ++count % kReceivesALook != 0) continue;
     call_library([&] { ucp_worker_progress(worker); });
     if (is_broken_) return;
   }

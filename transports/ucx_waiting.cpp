@@ -20,6 +20,9 @@ constexpr int kEagerLooks = 128;
 constexpr int kLooksAYield = 20;
 /// Refusals of the library to let a rank sleep before it sleeps all the same, for a moment.
 constexpr int kRefusals = 50;
+/// A rest, of some 0.7 us; not worth it where so few transfers are left.
+constexpr int kPausesARest = 16;
+constexpr int64_t kFew = 3;
 /// Looks between two glances at the clock.
 constexpr int kLooksAClock = 256;
 /// A wait this long is told to the control plane.
@@ -94,6 +97,7 @@ void UcxEngine::drive_until(Done&& ended) {
   for (int idle = 0; !ended();) {
     if (++looks % kLooksAClock == 0) patience.look();
     if (progress()) {
+      rest();
       idle = 0;
       continue;
     }
@@ -107,6 +111,13 @@ void UcxEngine::drive_until(Done&& ended) {
       sleep(patience.period());
     }
   }
+}
+
+/// Where many small messages are on their way, who looks without rest takes each line of memory from the sender while
+/// it is being written: with a rest they come in twos and threes, up to a third faster.
+void UcxEngine::rest() const {
+  if (!are_small_ || unfinished_ <= kFew) return;
+  for (int i = 0; i < kPausesARest; ++i) pause_briefly();
 }
 
 void UcxEngine::wait(const std::atomic<bool>& done) {
