@@ -119,8 +119,17 @@ void check_ranks(const Team& team, const Experiment& experiment) {
   }
 }
 
+/// Told before anything else: other builds may read another experiment from the same file, and put what they tell
+/// each other into other words.
+void agree_on_build(Team& team) {
+  // The revision alone says nothing of compilers, options and changes that were never committed.
+  team.agree("build",
+             fmt::format("{} {} {}", version(), revision(), sha256_hex_of_file("/proc/self/exe").substr(0, 16)));
+}
+
 /// All processes must be about to do the same.
 Experiment load_together(Team& team, const RunOptions& options) {
+  if (!team.is_alone()) agree_on_build(team);
   Experiment experiment;
   team.together([&] {
     if (!team.is_alone()) check_drill(team.size());
@@ -129,9 +138,6 @@ Experiment load_together(Team& team, const RunOptions& options) {
     check_ranks(team, experiment);
   });
   if (team.is_alone()) return experiment;
-  // The revision alone says nothing of compilers, options and changes that were never committed.
-  team.agree("build",
-             fmt::format("{} {} {}", version(), revision(), sha256_hex_of_file("/proc/self/exe").substr(0, 16)));
   std::string text = fmt::format("{} {} {} {}\n", experiment.name, options.save_outputs, options.save_inputs,
                                  !options.timeline.empty());
   for (const Case& item : experiment.cases) text += item.canonical + "\n";

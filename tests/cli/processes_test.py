@@ -158,10 +158,13 @@ class Processes(RanksTest):
         shutil.copy(PROGRAM, other)
         with open(other, 'ab') as program:
             program.write(b'another')
-        done = self.launch_command(['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', 'long.yaml'])
-        self.assertEqual(done.returncode, 3, done.stderr)
-        line, = self.ours(done.stderr)
-        self.assertRegex(line, 'rank 1 .* has another build')
+        # Before what a build makes of its file, which another one may not understand.
+        self.write('newer.yaml', LONG.replace('RANKS', '2') + 'unheard_of: 1\n')
+        for file in ('long.yaml', 'newer.yaml'):
+            done = self.launch_command(['-n', '1', PROGRAM, 'run', 'long.yaml', ':', '-n', '1', other, 'run', file])
+            self.assertEqual(done.returncode, 3, done.stderr)
+            line, = self.ours(done.stderr)
+            self.assertRegex(line, 'rank 1 .* has another build')
 
     def test_no_usable_transport(self):
         self.write('long.yaml', LONG.replace('RANKS', '2'))
