@@ -17,7 +17,9 @@ namespace {
 
 /// For the launcher to answer what it knows without asking anybody.
 constexpr std::chrono::milliseconds kAtOnce{2000};
-/// The same for a process that has failed: Open MPI's mpirun, once it ends its processes after a loss, answers nothing
+/// For a server that has let us in to say who we are; a stopped one never does.
+constexpr std::chrono::milliseconds kAdmission{10000};
+/// kAtOnce for a process that has failed: Open MPI's mpirun, once it ends its processes after a loss, answers nothing
 /// and soon kills them.
 constexpr std::chrono::milliseconds kBriefly{200};
 
@@ -59,6 +61,24 @@ std::shared_ptr<Answer> ask(const pmix_proc_t& of, const char* key, std::chrono:
   return answer->wait(within) && *answer->status == PMIX_SUCCESS ? answer : nullptr;
 }
 
+/// Who we are. PMIx_Init has no deadline: where there is no answer, its thread is left behind.
+pmix_proc_t admitted() {
+  struct Admission {
+    Answer answer;
+    pmix_proc_t self{};
+  };
+  const auto admission = std::make_shared<Admission>();
+  std::thread([admission] { admission->answer.give(PMIx_Init(&admission->self, nullptr, 0), nullptr); }).detach();
+  RINGFOLD_CHECK(admission->answer.wait(kAdmission), ExitCode::unavailable,
+                 "started by a launcher whose PMIx server has not answered for {} s", kAdmission.count() / 1000);
+  const pmix_status_t status = *admission->answer.status;
+  RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable,
+                 "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "
+                 "--mpi=pmix of the same machine",
+                 PMIx_Error_string(status));
+  return admission->self;
+}
+
 /// A launcher reports a process as failed that ends without. Nobody waits for its answer but the process's end.
 void say_goodbye() {
   static Answer& answer = *new Answer;  // NOLINT: the thread may outlive static objects
@@ -70,11 +90,7 @@ class PmixLaunch final : public Launch {
  public:
   PmixLaunch() {
     die_with_launcher();
-    const pmix_status_t status = PMIx_Init(&self_, nullptr, 0);
-    RINGFOLD_CHECK(status == PMIX_SUCCESS, ExitCode::unavailable,
-                   "started by a launcher whose PMIx server does not answer ({}): start with mpirun, prterun or srun "
-                   "--mpi=pmix of the same machine",
-                   PMIx_Error_string(status));
+    self_ = admitted();
     pmix_proc_t job = self_;
     job.rank = PMIX_RANK_WILDCARD;
     const auto size = ask(job, PMIX_JOB_SIZE, kAtOnce);

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -71,6 +72,16 @@ class Launched(unittest.TestCase):
             [PROGRAM], env=environment(PMIX_RANK="1"), stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual(done.returncode, 4)
         self.assertRegex(done.stderr, "^outside 4: PMIX_RANK is set, but not PMIX_NAMESPACE.*\n$")
+
+    def test_silent_server(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            uri = f"a.0;tcp4://127.0.0.1:{server.getsockname()[1]}"
+            uris = {f"PMIX_SERVER_URI{version}": uri for version in ("2", "21", "3", "4", "41")}
+            done = subprocess.run(
+                [PROGRAM], env=environment(PMIX_RANK="0", PMIX_NAMESPACE="a", **uris), stderr=subprocess.PIPE, text=True,
+                timeout=30, check=False)
+        self.assertEqual(done.returncode, 4)
+        self.assertRegex(done.stderr, "^outside 4: started by a launcher whose PMIx server has not answered for 10 s\n$")
 
     def test_killed_in_a_collective(self):
         for victim, deed in ((2, "SIGKILL"), (0, "SIGSEGV"), (1, "exit")):
