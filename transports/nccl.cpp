@@ -38,12 +38,7 @@ class NcclTransport final : public Transport {
 std::optional<std::string> unavailable() {
   if (auto none = no_nccl()) return none;
   if (auto none = no_gpu()) return fmt::format("NCCL {} (transport nccl): {}", nccl_version_text(), *none);
-  try {
-    (void)cuda_driver();
-    return std::nullopt;
-  } catch (const Error& error) {
-    return fmt::format("NCCL {} (transport nccl): {}", nccl_version_text(), error.what());
-  }
+  return std::nullopt;
 }
 
 class NcclFabric final : public WorldFabric {
