@@ -2,7 +2,6 @@
 
 #include "transports/cuda_check.h"
 #include "transports/gpus.h"
-#include "transports/mark_launch.h"
 #include "transports/memory_device.h"
 #include "transports/transfer_order.h"
 
@@ -53,7 +52,7 @@ void NcclEngine::start(const AnnouncedMemory& memory) {
   check_apart(control_, device_);
   stream_ = std::make_unique<CudaStream>();
   last_ = std::make_unique<DeviceEvent>(DeviceEvent::Timed::yes);
-  RINGFOLD_CUDA(load_mark());
+  StreamFlags::load();
   communicator_ = std::make_unique<NcclCommunicator>(control_, watch_);
 }
 
@@ -111,17 +110,14 @@ void NcclEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFenc
     pending_ = true;
     watch_.time_begin(exchange, stream);
   }
-  mark(watch_.begun_word(), number);
+  flags_.write(watch_.begun_word(), number);
+  flags_.flush(stream);
   const Group& group = groups_[number - 1];
   communicator_->exchange(group.sends, group.receives, stream);
-  mark(watch_.ended_word(), number);
+  flags_.write(watch_.ended_word(), number);
+  flags_.flush(stream);
   done.record(stream, captured);
   if (!captured) watch_.time_end(exchange, stream);
-}
-
-void NcclEngine::mark(std::byte* word, uint32_t number) {
-  launch_mark(reinterpret_cast<uint32_t*>(word), number, stream_->get());
-  RINGFOLD_CUDA(cudaGetLastError());
 }
 
 void NcclEngine::wait(cudaEvent_t event) {

@@ -4,6 +4,7 @@
 #include "lib/transport.h"
 #include "transports/cuda_handles.h"
 #include "transports/nccl_communicator.h"
+#include "transports/stream_flags.h"
 #include "transports/stream_watch.h"
 
 #include <memory>
@@ -12,9 +13,9 @@
 
 namespace ringfold {
 
-/// One rank's stream and exchanges over NCCL: one group call, one kernel, an exchange; a mark before and behind it tells
-/// the host. NCCL has no tags: between two ranks messages meet in the order in which they were enqueued, which the ranks
-/// agree on when programs are announced.
+/// One rank's stream and exchanges over NCCL: one group call, one kernel, an exchange; a mark before and behind it
+/// tells the host. NCCL has no tags: between two ranks messages meet in the order in which they were enqueued, which
+/// the ranks agree on when programs are announced.
 class NcclEngine {
  public:
   /// `default_device`: of a rank whose programs name no memory.
@@ -38,7 +39,6 @@ class NcclEngine {
 
   void start(const AnnouncedMemory& memory);
   void connect(const std::vector<NcclMessage>& sends, const std::vector<NcclMessage>& receives);
-  void mark(std::byte* word, uint32_t number);
 
   Control& control_;
   StreamWatch watch_;
@@ -51,6 +51,7 @@ class NcclEngine {
   std::set<int> receivers_;  ///< connected
   std::set<int> senders_;
   std::vector<Group> groups_;  ///< by number - 1
+  StreamFlags flags_;
 };
 
 }  // namespace ringfold

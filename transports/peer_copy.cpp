@@ -2,10 +2,10 @@
 // whoever receives, over peer-mapped memory; small ones are a kernel that pulls by itself. See peer_engine.h.
 #include "lib/error.h"
 #include "lib/transport.h"
+#include "transports/cuda_driver.h"
 #include "transports/gpu_link_rates.h"
 #include "transports/gpus.h"
 #include "transports/peer_engine.h"
-#include "transports/stream_memops.h"
 #include "transports/world_fabric.h"
 
 namespace ringfold {

@@ -13,11 +13,6 @@ namespace {
 constexpr std::chrono::milliseconds kDraining{2000};
 /// In each byte, it makes a flag that is at least 1.
 constexpr int kSet = 0x40;
-constexpr size_t kWord = sizeof(uint32_t);
-
-std::byte* last_word(const PeerRoutes& routes) {
-  return routes.flags.get() + (static_cast<size_t>(routes.flag_words) - 1) * kWord;
-}
 
 }  // namespace
 
@@ -43,6 +38,7 @@ void PeerEngine::start_device(const AnnouncedMemory& memory) {
   rescue_ = std::make_unique<CudaStream>();
   forked_ = std::make_unique<DeviceEvent>();
   last_ = std::make_unique<DeviceEvent>(DeviceEvent::Timed::yes);
+  StreamFlags::load();
 }
 
 void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const AnnouncedMemory& memory) {
@@ -52,10 +48,6 @@ void PeerEngine::announce(std::span<const BoundExchange* const> exchanges, const
   PeerRoutes routes = find_routes(control_, exchanges, memory, device_, for_processes_);
   kept_->keep(memory.data);
   kept_->keep(routes.flags);
-  const uint32_t one = 1;
-  upload(last_word(routes), &one, sizeof one);
-  std::byte* flag = routes.any_remote_flag;
-  if (flag != nullptr && !StreamMemops::can_write(main_->get(), flag)) sets_by_copy_ = true;
   for (const PeerRoute& route : routes.exchanges) {
     for (size_t i = 1; i < route.lanes.size(); ++i) {
       auto& lane = lanes_[route.lanes[i].peer];
@@ -87,10 +79,10 @@ void PeerEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFenc
     launch_small_exchange(*small, stream);
     RINGFOLD_CUDA(cudaGetLastError());
   } else {
-    memops_.write(watch_.begun_word(), number);
+    flags_.write(watch_.begun_word(), number);
     put_on_streams(*routes_[number - 1]);
-    memops_.write(watch_.ended_word(), number);
-    memops_.flush(stream);
+    flags_.write(watch_.ended_word(), number);
+    flags_.flush(stream);
   }
   done.record(stream, captured);
   if (!captured) watch_.time_end(exchange, stream);
@@ -98,33 +90,33 @@ void PeerEngine::enqueue(const BoundExchange& exchange, Fence* after, StreamFenc
 
 void PeerEngine::put_on_streams(const PeerRoute& route) {
   const cudaStream_t stream = main_->get();
-  for (const DepartingMeeting& meeting : route.departing) set(meeting.ready, stream);
+  for (const DepartingMeeting& meeting : route.departing) flags_.set(meeting.ready);
   if (route.lanes.size() > 1) {
-    memops_.flush(stream);
+    flags_.flush(stream);
     RINGFOLD_CUDA(cudaEventRecord(forked_->get(), stream));
     for (size_t i = 1; i < route.lanes.size(); ++i) pull_beside(route.lanes[i]);
   }
-  if (!route.own.empty()) memops_.flush(stream);
+  if (!route.own.empty()) flags_.flush(stream);
   for (const PeerCopy& copy : route.own) {
     RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
   }
   if (!route.lanes.empty()) pull(route.lanes.front(), stream);
   for (size_t i = 1; i < route.lanes.size(); ++i) {
-    memops_.flush(stream);
+    flags_.flush(stream);
     RINGFOLD_CUDA(cudaStreamWaitEvent(stream, lanes_.at(route.lanes[i].peer)->joined.get(), 0));
   }
-  for (const DepartingMeeting& meeting : route.departing) memops_.take(meeting.taken);
+  for (const DepartingMeeting& meeting : route.departing) flags_.take(meeting.taken);
 }
 
 /// Leaves the last flags noted, to go with what follows.
 void PeerEngine::pull(const PeerLane& lane, cudaStream_t stream) {
   for (const ArrivingMeeting& meeting : lane.meetings) {
-    memops_.take(meeting.ready);
-    memops_.flush(stream);
+    flags_.take(meeting.ready);
+    flags_.flush(stream);
     for (const PeerCopy& copy : meeting.copies) {
       RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
     }
-    set(meeting.taken, stream);
+    flags_.set(meeting.taken);
   }
 }
 
@@ -132,15 +124,8 @@ void PeerEngine::pull_beside(const PeerLane& peer) {
   const Lane& lane = *lanes_.at(peer.peer);
   RINGFOLD_CUDA(cudaStreamWaitEvent(lane.stream.get(), forked_->get(), 0));
   pull(peer, lane.stream.get());
-  memops_.flush(lane.stream.get());
+  flags_.flush(lane.stream.get());
   RINGFOLD_CUDA(cudaEventRecord(lane.joined.get(), lane.stream.get()));
-}
-
-/// Another rank's flag.
-void PeerEngine::set(std::byte* flag, cudaStream_t stream) {
-  if (!sets_by_copy_) return memops_.write(flag, 1);
-  memops_.flush(stream);
-  RINGFOLD_CUDA(cudaMemcpyAsync(flag, last_word(programs_.front()), kWord, cudaMemcpyDefault, stream));
 }
 
 void PeerEngine::wait(cudaEvent_t event) {
@@ -172,11 +157,11 @@ bool PeerEngine::is_drained() const {
   return main_->is_idle();
 }
 
-/// This rank's, but the last word, which stays set. Returns the first error.
+/// This rank's. Returns the first error.
 cudaError_t PeerEngine::fill_flags(int byte) {
   cudaError_t first = cudaSuccess;
   for (const PeerRoutes& program : programs_) {
-    const size_t bytes = (static_cast<size_t>(program.flag_words) - 1) * kWord;
+    const size_t bytes = static_cast<size_t>(program.flag_words) * sizeof(uint32_t);
     const cudaError_t error = cudaMemsetAsync(program.flags.get(), byte, bytes, rescue_->get());
     if (first == cudaSuccess) first = error;
   }

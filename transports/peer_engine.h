@@ -6,7 +6,7 @@
 #include "transports/peer_memory.h"
 #include "transports/peer_routes.h"
 #include "transports/small_exchanges.h"
-#include "transports/stream_memops.h"
+#include "transports/stream_flags.h"
 #include "transports/stream_watch.h"
 
 #include <map>
@@ -51,7 +51,6 @@ class PeerEngine {
   void put_on_streams(const PeerRoute& route);
   void pull(const PeerLane& lane, cudaStream_t stream);
   void pull_beside(const PeerLane& lane);
-  void set(std::byte* flag, cudaStream_t stream);
   cudaError_t fill_flags(int byte);
   bool is_drained() const;
 
@@ -63,12 +62,11 @@ class PeerEngine {
   bool has_device_ = false;
   bool closed_ = false;
   bool pending_ = false;  ///< enqueued and not seen to have ended
-  bool sets_by_copy_ = false;
   std::vector<PeerRoutes> programs_;
   std::vector<const PeerRoute*> routes_;  ///< by number - 1
   std::vector<std::unique_ptr<SmallExchanges>> small_programs_;
   std::vector<const SmallExchange*> small_;  ///< by number - 1; null for those that are not
-  StreamMemops memops_;
+  StreamFlags flags_;
   std::unique_ptr<CudaStream> main_;
   std::unique_ptr<CudaStream> rescue_;  ///< sets flags that others wait for in vain
   std::unique_ptr<DeviceEvent> forked_;

@@ -47,7 +47,6 @@ FlagLayout lay_out_flags(const MeetingProgram& program) {
     layout.taken.push_back(layout.words);
     layout.words += slots;
   }
-  ++layout.words;
   return layout;
 }
 

@@ -31,7 +31,7 @@ struct MeetingProgram {
 MeetingProgram plan_meetings(const MatchedProgram& matched, int rank, int ranks, size_t exchanges);
 
 /// Where a rank's flags lie, in words: one a meeting, that its data are ready (incoming), or that they have been taken
-/// (outgoing); the last word is no flag.
+/// (outgoing).
 struct FlagLayout {
   std::vector<int64_t> ready;  ///< by peer: the first one's
   std::vector<int64_t> taken;

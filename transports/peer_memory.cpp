@@ -1,9 +1,9 @@
 #include "transports/peer_memory.h"
 
 #include "transports/cuda_check.h"
+#include "transports/cuda_driver.h"
 #include "transports/frames.h"
 #include "transports/gpus.h"
-#include "transports/stream_memops.h"
 
 #include <cstring>
 #include <map>

@@ -83,7 +83,7 @@ class Finder {
     program_ = plan_meetings(match_transfers(programs, rank_), rank_, control.size(), exchanges.size());
     layout_ = lay_out_flags(program_);
     routes_.flag_words = layout_.words;
-    routes_.flags = device_zeros(layout_.words * kWord);
+    routes_.flags = device_zeros(std::max<int64_t>(layout_.words, 1) * kWord);
     for (const std::string& bytes : all_say(control, to_bytes(own_place(memory, device)))) {
       places_.push_back(place_of(bytes));
     }
@@ -139,10 +139,8 @@ class Finder {
   }
 
   std::byte* own_flag(int64_t first, int slot) const { return routes_.flags.get() + (first + slot) * kWord; }
-  std::byte* remote_flag(int peer, int64_t first, int slot) {
-    std::byte* flag = entered_[static_cast<size_t>(peer)].flags + (first + slot) * kWord;
-    routes_.any_remote_flag = flag;
-    return flag;
+  std::byte* remote_flag(int peer, int64_t first, int slot) const {
+    return entered_[static_cast<size_t>(peer)].flags + (first + slot) * kWord;
   }
 
   PeerCopy copy_of(const MatchedTransfer& receive) const {

@@ -44,10 +44,9 @@ struct PeerRoute {
 
 struct PeerRoutes {
   std::vector<PeerRoute> exchanges;
-  std::shared_ptr<std::byte> flags;  ///< this rank's; the last word is for whoever needs a 1 on the device
+  std::shared_ptr<std::byte> flags;  ///< this rank's
   int64_t flag_words = 0;
   std::vector<std::shared_ptr<std::byte>> entered;  ///< others' memory
-  std::byte* any_remote_flag = nullptr;             ///< one that this rank alone sets; null if there is none
 };
 
 /// Collective: ranks tell each other where their memory and flags lie, and enter each other's. `device` is current.

@@ -20,7 +20,7 @@ __device__ void set(uint32_t* flag) { Word(*flag).store(1, cuda::memory_order_re
 /// A flag that is cleared, or a number for the host: with nothing behind it.
 __device__ void write(uint32_t* word, uint32_t value) { Word(*word).store(value, cuda::memory_order_relaxed); }
 
-/// As StreamMemops::take waits: a flag is set if it is at least 1, as a signed number.
+/// As StreamFlags::take waits: a flag is set if it is at least 1, as a signed number.
 __device__ void wait_for(uint32_t* flag) {
   while (static_cast<int32_t>(Word(*flag).load(cuda::memory_order_acquire)) < 1) {
   }
