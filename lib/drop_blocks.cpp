@@ -24,11 +24,12 @@ void drop_blocks(Program& program, const std::vector<bool>& dropped) {
   for (Operation& operation : program.operations) rename_blocks(operation, rename);
 }
 
-void drop_unread_inputs(Program& program) {
+void drop_unread_inputs(Program& program, const std::function<bool(const Block&)>& stays) {
   const Lifetimes lifetimes = lifetimes_of(program);
   std::vector<bool> dropped(program.blocks.size(), false);
   for (const BlockId id : program.inputs) {
-    dropped[static_cast<size_t>(id)] = lifetimes.reads[static_cast<size_t>(id)] == 0;
+    const auto at = static_cast<size_t>(id);
+    dropped[at] = lifetimes.reads[at] == 0 && !(stays && stays(program.blocks[at]));
   }
   std::erase_if(program.inputs, [&](BlockId id) { return dropped[static_cast<size_t>(id)]; });
   drop_blocks(program, dropped);

@@ -2,6 +2,7 @@
 
 #include "lib/schedule.h"
 
+#include <functional>
 #include <vector>
 
 namespace ringfold {
@@ -43,7 +44,7 @@ void rename_blocks(Operation& operation, Rename&& rename) {
 /// Drops the marked blocks, which nothing names any more, and renumbers the rest.
 void drop_blocks(Program& program, const std::vector<bool>& dropped);
 
-/// Drops what a program starts with but never reads, such as keys that no query sees.
-void drop_unread_inputs(Program& program);
+/// Drops what a program starts with but never reads, such as keys that no query sees; not what `stays`, if given.
+void drop_unread_inputs(Program& program, const std::function<bool(const Block&)>& stays = {});
 
 }  // namespace ringfold

@@ -122,6 +122,12 @@ View ProgramBuilder::whole(BlockId id) const {
   return {id, block(id).tokens, block(id).heads};
 }
 
+BlockId ProgramBuilder::pack(BlockId id, const TokenSet& tokens) {
+  if (id == kNoBlock || tokens.empty()) return kNoBlock;
+  const Block whole = block(id);
+  return tokens == whole.tokens ? id : copy({part(id, tokens)}, whole.kind, whole.dtype, tokens, whole.heads);
+}
+
 View ProgramBuilder::part(BlockId id, const TokenSet& tokens) const {
   if (id == kNoBlock) return {};
   return {id, tokens, block(id).heads};

@@ -34,6 +34,9 @@ class ProgramBuilder {
   BlockId attend(BlockId q, const TokenSet& queries, std::vector<View> kv, BlockId state, const TokenSet& rows = {});
   BlockId merge(std::vector<View> parts, const TokenSet& rows, const HeadRange& heads);
   BlockId copy(std::vector<View> parts, BlockKind kind, DType dtype, const TokenSet& tokens, const HeadRange& heads);
+  /// The tokens of a block as a block of their own, which can be sent: itself if they are all it has, none if there are
+  /// none, else a copy.
+  BlockId pack(BlockId block, const TokenSet& tokens);
   /// Finishes a whole state (if it is kNoBlock: an empty one for the q block's rows) and makes O and LSE outputs.
   void finish(BlockId state, BlockId q);
 

@@ -15,7 +15,8 @@ class Projector {
   Projector(const Problem& problem, Program& program) : problem_(problem), program_(program) {}
 
   void run() {
-    drop_unread_inputs(program_);  // else they would be projected for nobody
+    // Else they would be projected for nobody; what is cached stays for later forwards.
+    drop_unread_inputs(program_, [&](const Block& it) { return projected(it).empty(); });
     const std::vector<BlockId> given = std::exchange(program_.inputs, {});
     TokenSet tokens;
     for (const BlockId id : given) tokens = unite(tokens, projected(id));
@@ -48,8 +49,8 @@ class Projector {
   View whole(BlockId id) const { return {id, block(id).tokens, block(id).heads}; }
 
   /// The rows that this forward projects.
-  TokenSet projected(BlockId id) const {
-    const Block& it = block(id);
+  TokenSet projected(BlockId id) const { return projected(block(id)); }
+  TokenSet projected(const Block& it) const {
     const bool is_cached = it.kind == BlockKind::kv && problem_.layer->source == KvSource::exchange;
     return is_cached ? intersect(it.tokens, query_set(problem_)) : it.tokens;
   }

@@ -92,6 +92,22 @@ TokenSet zigzag_kv(const Problem& problem, int64_t ranks, int64_t index) {
   return unite(cached_chunk(problem, ranks, index), zigzag_queries(problem, ranks, index));
 }
 
+TokenSet seen_keys(const Problem& problem, const TokenSet& queries) {
+  std::vector<TokenRange> keys;
+  for (const TokenRange& range : queries.ranges()) {
+    const TokenRange first = visible_keys(problem, range.sequence, range.begin);
+    const TokenRange last = visible_keys(problem, range.sequence, range.end - 1);
+    keys.push_back({range.sequence, first.begin, last.end});
+  }
+  return TokenSet(std::move(keys));
+}
+
+std::vector<TokenSet> seen_parts(const Problem& problem, std::vector<TokenSet> shards) {
+  const TokenSet seen = seen_keys(problem, query_set(problem));
+  for (TokenSet& shard : shards) shard = intersect(shard, seen);
+  return shards;
+}
+
 HeadRange head_part(const HeadRange& heads, int64_t parts, int64_t index) {
   const Run run = balanced_run(heads.size(), parts, index);
   return {heads.begin + run.begin, heads.begin + run.end};

@@ -33,6 +33,11 @@ TokenSet dealt_chunk(const Problem& problem, int64_t chunks, int64_t index);
 TokenSet zigzag_queries(const Problem& problem, int64_t ranks, int64_t index);
 /// What zigzag rank `index` holds of KV: its part of the cached tokens and its two chunks of the new ones.
 TokenSet zigzag_kv(const Problem& problem, int64_t ranks, int64_t index);
+/// All keys that some of the queries sees.
+TokenSet seen_keys(const Problem& problem, const TokenSet& queries);
+/// What each shard has of the keys that some query of the problem sees: without what a window hides from
+/// all, and without sequences that have no new tokens.
+std::vector<TokenSet> seen_parts(const Problem& problem, std::vector<TokenSet> shards);
 /// An equal contiguous split of heads, sizes differing by at most one; the first parts are the larger ones.
 HeadRange head_part(const HeadRange& heads, int64_t parts, int64_t index);
 /// Part `index` of a cut inside every kv group: its slices, in ascending order, those that touch joined. The longer

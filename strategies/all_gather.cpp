@@ -29,6 +29,7 @@ class AllGather final : public Strategy {
 
   std::vector<Program> plan(const Problem& problem, const Group& group) const override {
     const std::vector<TokenSet> shards = all_parts(zigzag_ ? zigzag_kv : kv_shard, problem, group.ranks);
+    const std::vector<TokenSet> seen = seen_parts(problem, shards);
     std::vector<TokenSet> queries;
     for (int rank = 0; rank < group.ranks; ++rank) {
       const std::vector<TokenSet> ranges = query_ranges(problem, group.ranks, rank);
@@ -36,7 +37,8 @@ class AllGather final : public Strategy {
     }
     std::vector<Program> programs;
     programs.reserve(shards.size());
-    for (int rank = 0; rank < group.ranks; ++rank) programs.push_back(program(problem, group, shards, queries, rank));
+    for (int rank = 0; rank < group.ranks; ++rank)
+      programs.push_back(program(problem, group, shards, seen, queries, rank));
     return programs;
   }
 
@@ -52,7 +54,7 @@ class AllGather final : public Strategy {
   }
 
   Program program(const Problem& problem, const Group& group, const std::vector<TokenSet>& shards,
-                  const std::vector<TokenSet>& all_queries, int rank) const {
+                  const std::vector<TokenSet>& seen, const std::vector<TokenSet>& all_queries, int rank) const {
     const int ranks = group.ranks;
     const HeadRange kv_heads = kv_heads_of(problem, group.query_heads);
     const std::vector<TokenSet> ranges = query_ranges(problem, ranks, rank);
@@ -61,15 +63,17 @@ class AllGather final : public Strategy {
     const BlockId q = builder.input_q(queries, group.query_heads);
     std::vector<BlockId> kv(shards.size(), kNoBlock);
     kv[static_cast<size_t>(rank)] = builder.input_kv(shards[static_cast<size_t>(rank)], kv_heads);
+    BlockId sent = kNoBlock;
     for (int distance = 1; distance < ranks; ++distance) {
       const int from = (rank - distance + ranks) % ranks;
       const auto arriving = static_cast<size_t>(from);
       const int to = (rank + distance) % ranks;
       if (wants(problem, all_queries[static_cast<size_t>(to)], shards[static_cast<size_t>(rank)])) {
-        builder.send(to, 0, kv[static_cast<size_t>(rank)]);
+        if (sent == kNoBlock) sent = builder.pack(kv[static_cast<size_t>(rank)], seen[static_cast<size_t>(rank)]);
+        builder.send(to, 0, sent);
       }
       if (!wants(problem, queries, shards[arriving])) continue;
-      kv[arriving] = builder.receive(from, 0, BlockKind::kv, shards[arriving], kv_heads);
+      kv[arriving] = builder.receive(from, 0, BlockKind::kv, seen[arriving], kv_heads);
     }
     builder.end_exchange();
     std::vector<View> all_kv;

@@ -27,9 +27,10 @@ size_t at(int index) { return static_cast<size_t>(index); }
 
 /// What all ranks of the group know.
 struct Shards {
-  std::vector<TokenSet> fresh;                      ///< [shard]: its new tokens, and its rows of Q
-  std::vector<TokenSet> kv;                         ///< [shard]: its new and its cached tokens
-  TokenSet queries;                                 ///< all new tokens
+  std::vector<TokenSet> fresh;  ///< [shard]: its new tokens, and its rows of Q
+  std::vector<TokenSet> held;   ///< [shard]: its new and its cached tokens
+  std::vector<TokenSet> kv;     ///< [shard]: those of them that some query sees: nothing else is sent
+  TokenSet queries;             ///< all new tokens
   std::vector<std::vector<HeadRange>> query_heads;  ///< [rank][slice]
   std::vector<std::vector<HeadRange>> kv_heads;     ///< [rank][run]: what the rank's query heads read
 };
@@ -44,11 +45,12 @@ class Writer {
     const std::vector<HeadRange>& slices = shards_.query_heads[at(rank_)];
     for (const HeadRange& heads : slices) q_.push_back(builder_.input_q(shards_.queries, heads));
     states_.assign(slices.size(), kNoBlock);
-    const BlockId own = builder_.input_kv(shards_.kv[at(rank_)], kv_heads);
+    const BlockId own = builder_.input_kv(shards_.held[at(rank_)], kv_heads);
+    const BlockId sent = ranks_ > 1 ? builder_.pack(own, shards_.kv[at(rank_)]) : kNoBlock;
     kv_.resize(shards_.kv.size());
     kv_[at(rank_)] = {own};
     for (int i = 0; i < ranks_; ++i) {
-      if (i < ranks_ - 1) exchange(i, own, (rank_ + i + 1) % ranks_, (rank_ - i - 1 + ranks_) % ranks_);
+      if (i < ranks_ - 1) exchange(i, sent, (rank_ + i + 1) % ranks_, (rank_ - i - 1 + ranks_) % ranks_);
       for (size_t slice = 0; slice < slices.size(); ++slice) attend(slice, (rank_ - i + ranks_) % ranks_);
     }
     for (size_t slice = 0; slice < slices.size(); ++slice) builder_.finish(states_[slice], q_[slice]);
@@ -56,10 +58,10 @@ class Writer {
   }
 
  private:
-  void exchange(int iteration, BlockId own, int to, int from) {
+  void exchange(int iteration, BlockId sent, int to, int from) {
     uint64_t tag = static_cast<uint64_t>(iteration);
     for (const HeadRange& heads : shards_.kv_heads[at(to)]) {
-      builder_.send(to, tag, builder_.part(own, shards_.kv[at(rank_)], heads));
+      builder_.send(to, tag, builder_.part(sent, shards_.kv[at(rank_)], heads));
       tag += kNextRun;
     }
     tag = static_cast<uint64_t>(iteration);
@@ -134,8 +136,8 @@ class BalancedRing final : public Strategy {
 
   std::vector<Program> plan(const Problem& problem, const Group& group) const override {
     const int ranks = group.ranks;
-    Shards shards{
-        all_parts(query_chunk, problem, ranks), all_parts(kv_shard, problem, ranks), query_set(problem), {}, {}};
+    const std::vector<TokenSet> held = all_parts(kv_shard, problem, ranks);
+    Shards shards{all_parts(query_chunk, problem, ranks), held, seen_parts(problem, held), query_set(problem), {}, {}};
     for (int rank = 0; rank < ranks; ++rank) {
       shards.query_heads.push_back(within_groups_ ? slices_within_groups(problem, group.query_heads, ranks, rank)
                                                   : std::vector{head_part(group.query_heads, ranks, rank)});

@@ -18,21 +18,6 @@
 
 namespace ringfold {
 
-namespace {
-
-/// All keys that some query sees.
-TokenSet seen_by(const Problem& problem, const TokenSet& queries) {
-  std::vector<TokenRange> keys;
-  for (const TokenRange& range : queries.ranges()) {
-    const TokenRange first = visible_keys(problem, range.sequence, range.begin);
-    const TokenRange last = visible_keys(problem, range.sequence, range.end - 1);
-    keys.push_back({range.sequence, first.begin, last.end});
-  }
-  return TokenSet(std::move(keys));
-}
-
-}  // namespace
-
 class WindowHalo final : public Strategy {
  public:
   explicit WindowHalo(const Options&) {}
@@ -42,7 +27,7 @@ class WindowHalo final : public Strategy {
     const std::vector<TokenSet> queries = all_parts(query_chunk, problem, group.ranks);
     const std::vector<TokenSet> shards = all_parts(kv_shard, problem, group.ranks);
     std::vector<TokenSet> seen;
-    for (const TokenSet& tokens : queries) seen.push_back(seen_by(problem, tokens));
+    for (const TokenSet& tokens : queries) seen.push_back(seen_keys(problem, tokens));
     std::vector<Program> programs;
     for (size_t rank = 0; rank < shards.size(); ++rank) {
       programs.push_back(program(problem, group, queries[rank], shards, seen, static_cast<int>(rank)));
@@ -62,10 +47,7 @@ class WindowHalo final : public Strategy {
     std::vector<BlockId> packed(shards.size(), kNoBlock);
     for (size_t to = 0; to < shards.size(); ++to) {
       const TokenSet halo = intersect(shards[here], seen[to]);
-      if (to == here || halo.empty()) continue;
-      packed[to] = halo == shards[here]
-                       ? own
-                       : builder.copy({builder.part(own, halo)}, BlockKind::kv, problem.dtype, halo, kv_heads);
+      if (to != here) packed[to] = builder.pack(own, halo);
     }
     std::vector<View> arrived;
     for (int distance = 1; distance < ranks; ++distance) {

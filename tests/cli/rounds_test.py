@@ -94,6 +94,11 @@ class Rounds(ProgramTest):
         self.assertIn('problem.rounds: K and V of all rounds take', done.stdout)
         self.assertEqual({row['status'] for row in self.rows('out')}, {'skipped'})
 
+    def test_a_layer_keeps_what_is_cached_of_a_sequence_that_pauses(self):
+        for strategy in ('naive_ring', 'balanced_ring', 'all_gather', 'window_halo'):
+            self.ringfold('run', 'serving.yaml', 'problem.rounds=[{query: [1, 1]}, {query: [0, 1]}, {query: [1, 1]}]',
+                          'problem.layer={hidden: 24}', f'strategies=[{strategy}]', '--out', strategy)
+
     def test_a_layer_that_recomputes_is_refused_with_one_reason(self):
         reason = 'problem.rounds: with problem.layer.source: recompute no K and V are kept from round to round'
         for placement in ('native', 'heads'):

@@ -144,5 +144,40 @@ TEST_CASE("plans of 2^40 tokens x heads x dim count in 64 bits") {
   }
 }
 
+/// Tokens of K and V sent, of all heads alike.
+TokenSet sent_keys(const Schedule& schedule) {
+  TokenSet keys;
+  for (const Program& program : schedule.ranks) {
+    for (const Operation& operation : program.operations) {
+      const auto* exchange = std::get_if<Exchange>(&operation);
+      if (exchange == nullptr) continue;
+      for (const Send& send : exchange->sends) {
+        const Block& block = program.blocks[static_cast<size_t>(send.view.block)];
+        if (block.kind == BlockKind::kv) keys = unite(keys, send.view.tokens);
+      }
+    }
+  }
+  return keys;
+}
+
+TEST_CASE("no strategy sends keys that no query sees: of sequences that have left, or behind a window") {
+  Problem problem;
+  problem.sequences = {{0, 40}, {9, 100}, {1, 3}};
+  problem.heads = {8, 2, 8};
+  for (const Mask& mask : {Mask{MaskKind::causal, 0}, Mask{MaskKind::full, 0}, Mask{MaskKind::window, 4}}) {
+    problem.mask = mask;
+    const bool window = mask.kind == MaskKind::window;
+    const TokenSet seen(std::vector<TokenRange>{{1, window ? 97 : 0, 109}, {2, 0, 4}});
+    for (const auto& [info, options] : all_variants()) {
+      for (const int ranks : {1, 2, 3, 4, 7}) {
+        INFO(info->id << ", " << describe(problem, {ranks, 1}));
+        const Schedule schedule = plan_with(info->id, options, problem, {ranks, 1});
+        CHECK(check(schedule).summary() == "proved");
+        CHECK(subtract(sent_keys(schedule), seen).empty());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ringfold
