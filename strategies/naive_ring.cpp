@@ -46,14 +46,13 @@ class NaiveRing final : public Strategy {
     builder.reserve(most + 1, most + 4);
     const BlockId q = builder.input_q(queries, group.query_heads);
     BlockId kv = builder.input_kv(shards[static_cast<size_t>(rank)], kv_heads);
-    BlockId passed = kv;
+    BlockId passed = ranks > 1 ? builder.pack(kv, seen[static_cast<size_t>(rank)]) : kNoBlock;
     BlockId state = kNoBlock;
     for (int step = 0; step < ranks; ++step) {
       BlockId next = kNoBlock;
       if (step < ranks - 1) {
         const auto tag = static_cast<uint64_t>(step);
         const auto arriving = static_cast<size_t>((rank - step - 1 + ranks) % ranks);
-        if (step == 0) passed = builder.pack(kv, seen[static_cast<size_t>(rank)]);
         builder.send((rank + 1) % ranks, tag, passed);
         next = builder.receive((rank - 1 + ranks) % ranks, tag, BlockKind::kv, seen[arriving], kv_heads);
         builder.end_exchange();
