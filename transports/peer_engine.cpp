@@ -98,7 +98,7 @@ void PeerEngine::put_on_streams(const PeerRoute& route) {
   }
   if (!route.own.empty()) flags_.flush(stream);
   for (const PeerCopy& copy : route.own) {
-    RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
+    RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, static_cast<size_t>(copy.bytes), cudaMemcpyDefault, stream));
   }
   if (!route.lanes.empty()) pull(route.lanes.front(), stream);
   for (size_t i = 1; i < route.lanes.size(); ++i) {
@@ -114,7 +114,7 @@ void PeerEngine::pull(const PeerLane& lane, cudaStream_t stream) {
     flags_.take(meeting.ready);
     flags_.flush(stream);
     for (const PeerCopy& copy : meeting.copies) {
-      RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream));
+      RINGFOLD_CUDA(cudaMemcpyAsync(copy.to, copy.from, static_cast<size_t>(copy.bytes), cudaMemcpyDefault, stream));
     }
     flags_.set(meeting.taken);
   }

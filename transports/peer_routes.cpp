@@ -6,13 +6,12 @@
 #include "transports/gpus.h"
 #include "transports/peer_memory.h"
 
+#include <algorithm>
 #include <string>
 
 namespace ringfold {
 
 namespace {
-
-constexpr int64_t kWord = sizeof(uint32_t);
 
 /// What a rank tells the others.
 struct Place {
@@ -83,7 +82,7 @@ class Finder {
     program_ = plan_meetings(match_transfers(programs, rank_), rank_, control.size(), exchanges.size());
     layout_ = lay_out_flags(program_);
     routes_.flag_words = layout_.words;
-    routes_.flags = device_zeros(std::max<int64_t>(layout_.words, 1) * kWord);
+    routes_.flags = device_zeros(std::max<int64_t>(layout_.words, 1) * static_cast<int64_t>(sizeof(uint32_t)));
     for (const std::string& bytes : all_say(control, to_bytes(own_place(memory, device)))) {
       places_.push_back(place_of(bytes));
     }
@@ -138,9 +137,12 @@ class Finder {
     routes_.entered.push_back(std::move(flags));
   }
 
-  std::byte* own_flag(int64_t first, int slot) const { return routes_.flags.get() + (first + slot) * kWord; }
-  std::byte* remote_flag(int peer, int64_t first, int slot) const {
-    return entered_[static_cast<size_t>(peer)].flags + (first + slot) * kWord;
+  static uint32_t* flag(std::byte* flags, int64_t first, int slot) {
+    return reinterpret_cast<uint32_t*>(flags) + first + slot;
+  }
+  uint32_t* own_flag(int64_t first, int slot) const { return flag(routes_.flags.get(), first, slot); }
+  uint32_t* remote_flag(int peer, int64_t first, int slot) const {
+    return flag(entered_[static_cast<size_t>(peer)].flags, first, slot);
   }
 
   PeerCopy copy_of(const MatchedTransfer& receive) const {
@@ -149,14 +151,13 @@ class Finder {
     const int64_t offset =
         place(receive.peer)
             .sends[static_cast<size_t>(receive.peer_exchange)][static_cast<size_t>(receive.peer_transfer)];
-    return {entered_[static_cast<size_t>(receive.peer)].memory + offset, transfer.data,
-            static_cast<size_t>(transfer.bytes)};
+    return {entered_[static_cast<size_t>(receive.peer)].memory + offset, transfer.data, transfer.bytes};
   }
 
   PeerCopy own_copy_of(const MatchedTransfer& receive) const {
     const BoundExchange& exchange = *exchanges_[static_cast<size_t>(receive.exchange)];
     return {exchange.sends[static_cast<size_t>(receive.peer_transfer)].data,
-            exchange.receives[static_cast<size_t>(receive.transfer)].data, static_cast<size_t>(receive.bytes)};
+            exchange.receives[static_cast<size_t>(receive.transfer)].data, receive.bytes};
   }
 
   PeerRoute route(size_t index) {

@@ -3,31 +3,21 @@
 #include "lib/control.h"
 #include "lib/transport.h"
 #include "transports/peer_meetings.h"
+#include "transports/peer_moves.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace ringfold {
 
-struct PeerCopy {
-  const std::byte* from = nullptr;
-  std::byte* to = nullptr;
-  size_t bytes = 0;
-};
-
 /// What this rank pulls when its own flag `ready` is set; then it sets the sender's flag `taken`.
 struct ArrivingMeeting {
-  std::byte* ready = nullptr;
-  std::byte* taken = nullptr;
+  uint32_t* ready = nullptr;
+  uint32_t* taken = nullptr;
   std::vector<PeerCopy> copies;
-};
-
-/// When its data are there this rank sets the receiver's flag `ready`, and waits for its own flag `taken`.
-struct DepartingMeeting {
-  std::byte* ready = nullptr;
-  std::byte* taken = nullptr;
 };
 
 struct PeerLane {

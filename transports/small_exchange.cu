@@ -1,8 +1,7 @@
 // A small exchange as one kernel, where copy engines and flags on a stream take longer to start than to move it.
 // Release and acquire at system scope, of CUDA's memory model, order what is pulled behind the flags.
+#include "transports/flags.cuh"
 #include "transports/small_launch.h"
-
-#include <cuda/atomic>
 
 namespace ringfold {
 
@@ -11,20 +10,6 @@ namespace {
 constexpr int kThreads = 256;
 /// A thread's loads in flight: a peer's memory is far.
 constexpr int kFlight = 8;
-
-using Word = cuda::atomic_ref<uint32_t, cuda::thread_scope_system>;
-
-/// What was done before is seen by whoever sees the flag set.
-__device__ void set(uint32_t* flag) { Word(*flag).store(1, cuda::memory_order_release); }
-
-/// A flag that is cleared, or a number for the host: with nothing behind it.
-__device__ void write(uint32_t* word, uint32_t value) { Word(*word).store(value, cuda::memory_order_relaxed); }
-
-/// As StreamFlags::take waits: a flag is set if it is at least 1, as a signed number.
-__device__ void wait_for(uint32_t* flag) {
-  while (static_cast<int32_t>(Word(*flag).load(cuda::memory_order_acquire)) < 1) {
-  }
-}
 
 /// Is this the last of `count` blocks to come here? Then what the others did before has happened. For all threads.
 __device__ bool is_last(uint32_t* counter, uint32_t count) {
@@ -41,7 +26,7 @@ __device__ bool is_last(uint32_t* counter, uint32_t count) {
 }
 
 template <typename Unit>
-__device__ void pull_units(const SmallCopy& copy) {
+__device__ void pull_units(const PeerCopy& copy) {
   const auto* from = reinterpret_cast<const Unit*>(copy.from);
   auto* to = reinterpret_cast<Unit*>(copy.to);
   const int64_t count = copy.bytes / static_cast<int64_t>(sizeof(Unit));
@@ -59,7 +44,7 @@ __device__ void pull_units(const SmallCopy& copy) {
   }
 }
 
-__device__ void pull(const SmallCopy& copy) {
+__device__ void pull(const PeerCopy& copy) {
   const uint64_t misfit =
       reinterpret_cast<uint64_t>(copy.from) | reinterpret_cast<uint64_t>(copy.to) | static_cast<uint64_t>(copy.bytes);
   if (misfit % sizeof(uint4) == 0) return pull_units<uint4>(copy);
@@ -69,33 +54,33 @@ __device__ void pull(const SmallCopy& copy) {
 
 __global__ void __launch_bounds__(kThreads) small_exchange(const SmallExchange exchange) {
   const SmallTables& tables = exchange.tables;
-  const SmallDeparture* departures = tables.departures + exchange.first_departure;
+  const DepartingMeeting* departures = tables.departures + exchange.first_departure;
   const int thread = static_cast<int>(threadIdx.x);
   // First of all, whatever this rank waits for: others wait for it.
   if (blockIdx.x == 0 && blockIdx.y == 0) {
-    for (int i = thread; i < exchange.departures; i += kThreads) set(departures[i].ready);
-    if (thread == kThreads - 1) write(tables.begun, exchange.number);
+    for (int i = thread; i < exchange.departures; i += kThreads) set_flag(departures[i].ready);
+    if (thread == kThreads - 1) write_word(tables.begun, exchange.number);
   }
   const SmallLane lane = tables.lanes[exchange.first_lane + blockIdx.x];
   for (int m = lane.first_meeting; m < lane.first_meeting + lane.meetings; ++m) {
     const SmallMeeting meeting = tables.meetings[m];
     const bool has_flags = meeting.ready != nullptr;
-    if (has_flags && thread == 0) wait_for(meeting.ready);
+    if (has_flags && thread == 0) await_flag(meeting.ready);
     __syncthreads();
     for (int i = meeting.first_copy; i < meeting.first_copy + meeting.copies; ++i) pull(tables.copies[i]);
     const bool last = is_last(tables.counters + m, gridDim.y);
     if (!last || !has_flags || thread != 0) continue;
     // Cleared before the other side is told: it is clear when it is set anew.
-    write(meeting.ready, 0);
-    set(meeting.taken);
+    clear_flag(meeting.ready);
+    set_flag(meeting.taken);
   }
   if (!is_last(tables.counters + exchange.counter, gridDim.x * gridDim.y)) return;
   for (int i = thread; i < exchange.departures; i += kThreads) {
-    wait_for(departures[i].taken);
-    write(departures[i].taken, 0);
+    await_flag(departures[i].taken);
+    clear_flag(departures[i].taken);
   }
   __syncthreads();
-  if (thread == 0) write(tables.ended, exchange.number);
+  if (thread == 0) write_word(tables.ended, exchange.number);
 }
 
 }  // namespace

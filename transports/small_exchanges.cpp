@@ -15,11 +15,9 @@ constexpr int64_t kMostBytes = 1 << 20;
 /// A block's share of them.
 constexpr int64_t kBlockBytes = 32 << 10;
 
-uint32_t* word(std::byte* flag) { return reinterpret_cast<uint32_t*>(flag); }
-
 int64_t bytes_of(std::span<const PeerCopy> copies) {
   int64_t bytes = 0;
-  for (const PeerCopy& copy : copies) bytes += static_cast<int64_t>(copy.bytes);
+  for (const PeerCopy& copy : copies) bytes += copy.bytes;
   return bytes;
 }
 
@@ -35,10 +33,10 @@ int64_t most_from_one_peer(const PeerRoute& route) {
 
 /// Tables on the host, and where an exchange stands in them.
 struct SmallLists {
-  std::vector<SmallCopy> copies;
+  std::vector<PeerCopy> copies;
   std::vector<SmallMeeting> meetings;
   std::vector<SmallLane> lanes;
-  std::vector<SmallDeparture> departures;
+  std::vector<DepartingMeeting> departures;
 
   SmallExchange add(const PeerRoute& route, int64_t most_bytes) {
     SmallExchange exchange;
@@ -56,9 +54,7 @@ struct SmallLists {
     exchange.lanes = next(lanes) - exchange.first_lane;
     exchange.lane_blocks = static_cast<int32_t>(std::max<int64_t>((most_bytes + kBlockBytes - 1) / kBlockBytes, 1));
     exchange.first_departure = next(departures);
-    for (const DepartingMeeting& meeting : route.departing) {
-      departures.push_back({word(meeting.ready), word(meeting.taken)});
-    }
+    departures.insert(departures.end(), route.departing.begin(), route.departing.end());
     exchange.departures = next(departures) - exchange.first_departure;
     return exchange;
   }
@@ -68,16 +64,16 @@ struct SmallLists {
   static int32_t next(const std::vector<T>& list) {
     return static_cast<int32_t>(list.size());
   }
-  void add(std::span<const PeerCopy> meeting, std::byte* ready, std::byte* taken) {
-    meetings.push_back({word(ready), word(taken), next(copies), static_cast<int32_t>(meeting.size())});
-    for (const PeerCopy& copy : meeting) copies.push_back({copy.from, copy.to, static_cast<int64_t>(copy.bytes)});
+  void add(std::span<const PeerCopy> meeting, uint32_t* ready, uint32_t* taken) {
+    meetings.push_back({ready, taken, next(copies), static_cast<int32_t>(meeting.size())});
+    copies.insert(copies.end(), meeting.begin(), meeting.end());
   }
 };
 
 }  // namespace
 
-SmallExchanges::SmallExchanges(std::span<const PeerRoute> routes, uint32_t first_number, std::byte* begun,
-                               std::byte* ended) {
+SmallExchanges::SmallExchanges(std::span<const PeerRoute> routes, uint32_t first_number, uint32_t* begun,
+                               uint32_t* ended) {
   SmallLists lists;
   for (const PeerRoute& route : routes) {
     const int64_t bytes = most_from_one_peer(route);
@@ -94,8 +90,8 @@ SmallExchanges::SmallExchanges(std::span<const PeerRoute> routes, uint32_t first
                            table_of(lists.lanes),
                            table_of(lists.departures),
                            table_of(std::vector<uint32_t>(lists.meetings.size() + exchanges_.size())),
-                           word(begun),
-                           word(ended)};
+                           begun,
+                           ended};
   for (size_t i = 0; i < exchanges_.size(); ++i) {
     exchanges_[i].tables = tables;
     exchanges_[i].counter = static_cast<int32_t>(lists.meetings.size() + i);

@@ -14,7 +14,7 @@ namespace ringfold {
 class SmallExchanges {
  public:
   /// Exchange i has number `first_number` + i. `begun`, `ended`: words that the current device writes.
-  SmallExchanges(std::span<const PeerRoute> routes, uint32_t first_number, std::byte* begun, std::byte* ended);
+  SmallExchanges(std::span<const PeerRoute> routes, uint32_t first_number, uint32_t* begun, uint32_t* ended);
   /// Null for an exchange that is not small.
   const SmallExchange* of(size_t index) const { return exchanges_[index].lanes > 0 ? &exchanges_[index] : nullptr; }
 

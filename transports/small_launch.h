@@ -1,19 +1,14 @@
 #pragma once
 
+#include "transports/peer_moves.h"
+
 #include <cuda_runtime.h>
 
-#include <cstddef>
 #include <cstdint>
 
 namespace ringfold {
 
 // What small_exchange.cu offers. It includes nothing that nvcc cannot read.
-
-struct SmallCopy {
-  const std::byte* from = nullptr;
-  std::byte* to = nullptr;
-  int64_t bytes = 0;
-};
 
 /// What a rank pulls from one peer once its flag `ready` is set; then it sets the sender's flag `taken`. Null flags: a
 /// copy to itself.
@@ -30,18 +25,12 @@ struct SmallLane {
   int32_t meetings = 0;
 };
 
-/// The receiver's flag `ready`, which is set at once, and the rank's own `taken`, which is waited for.
-struct SmallDeparture {
-  uint32_t* ready = nullptr;
-  uint32_t* taken = nullptr;
-};
-
 /// Of all small exchanges of a program, on the device.
 struct SmallTables {
-  const SmallCopy* copies = nullptr;
+  const PeerCopy* copies = nullptr;
   const SmallMeeting* meetings = nullptr;
   const SmallLane* lanes = nullptr;
-  const SmallDeparture* departures = nullptr;
+  const DepartingMeeting* departures = nullptr;
   uint32_t* counters = nullptr;  ///< of blocks that have ended, which wrap around: one a meeting, then one an exchange
   uint32_t* begun = nullptr;     ///< where an exchange's number is written once it has begun, and once it has ended
   uint32_t* ended = nullptr;

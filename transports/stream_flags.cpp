@@ -6,21 +6,13 @@
 
 namespace ringfold {
 
-namespace {
-
-uint32_t* as_word(std::byte* flag) { return reinterpret_cast<uint32_t*>(flag); }
-
-}  // namespace
-
 void StreamFlags::load() { RINGFOLD_CUDA(load_flags()); }
 
-void StreamFlags::set(std::byte* flag) { noted_.push_back({as_word(flag), FlagDeed::set, 0}); }
+void StreamFlags::set(uint32_t* flag) { noted_.push_back({flag, FlagDeed::set, 0}); }
 
-void StreamFlags::take(std::byte* flag) { noted_.push_back({as_word(flag), FlagDeed::take, 0}); }
+void StreamFlags::take(uint32_t* flag) { noted_.push_back({flag, FlagDeed::take, 0}); }
 
-void StreamFlags::write(std::byte* word, uint32_t number) {
-  noted_.push_back({as_word(word), FlagDeed::write, number});
-}
+void StreamFlags::write(uint32_t* word, uint32_t number) { noted_.push_back({word, FlagDeed::write, number}); }
 
 void StreamFlags::flush(cudaStream_t stream) {
   for (size_t i = 0; i < noted_.size(); i += FlagSteps::kMost) {

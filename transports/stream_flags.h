@@ -2,7 +2,6 @@
 
 #include "transports/flags_launch.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,12 +14,12 @@ class StreamFlags {
   /// With the device current, before the first flush.
   static void load();
   /// To 1. What was put on the stream before is visible to whoever sees it.
-  void set(std::byte* flag);
+  void set(uint32_t* flag);
   /// Waits until the flag is at least 1, as a signed number; then sets it to 0, so that it can be waited for again,
   /// also where this is recorded into a graph, in which all values are constants.
-  void take(std::byte* flag);
+  void take(uint32_t* flag);
   /// A number for the host, with nothing behind it.
-  void write(std::byte* word, uint32_t number);
+  void write(uint32_t* word, uint32_t number);
   void flush(cudaStream_t stream);
 
  private:

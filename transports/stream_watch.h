@@ -37,8 +37,8 @@ class StreamWatch {
   /// The exchange's number, from 1 on. Throws Error(internal) for one that was not announced.
   uint32_t number_of(const BoundExchange& exchange);
   /// Where a stream writes an exchange's number when its turn has come, and when it has ended.
-  std::byte* begun_word() const { return words_.get(); }
-  std::byte* ended_word() const { return words_.get() + sizeof(uint32_t); }
+  uint32_t* begun_word() const { return reinterpret_cast<uint32_t*>(words_.get()); }
+  uint32_t* ended_word() const { return begun_word() + 1; }
   /// Around an exchange that somebody watches; not in recorded work.
   void time_begin(const BoundExchange& exchange, cudaStream_t stream);
   void time_end(const BoundExchange& exchange, cudaStream_t stream);
